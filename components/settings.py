@@ -1,0 +1,27 @@
+"""The stack's configuration, as Pulumi hands it over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import pulumi
+from pulumi.runtime import config as stack_config
+
+from home.secrets import Secret
+
+
+def values() -> Mapping[str, str]:
+    """Every value of the stack's config in the project's own namespace, as text, by its key without the namespace.
+
+    `pulumi.Config` answers for keys that one knows. Mistyped ones must get a say too: `home.load` names them.
+    """
+    prefix = f"{pulumi.get_project()}:"
+    everything = stack_config.CONFIG.get()
+    return {key.removeprefix(prefix): text for key, text in everything.items() if key.startswith(prefix)}
+
+
+def secrets(needed: Iterable[Secret]) -> Mapping[str, pulumi.Output[str]]:
+    """The secrets that the home needs, by key. Raises `pulumi.ConfigMissingError`, which says how to set the one that
+    is missing."""
+    config = pulumi.Config()
+    return {secret.key: config.require_secret(secret.key) for secret in needed}

@@ -1,0 +1,51 @@
+"""Run every test: the fast tier first, with its report, then what needs the engine and the twin.
+
+Outside CI the second tier is left out where the toolchain can't be had, and that is said. With CI=true nothing is left
+out.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FAST = "not engine"
+REST = "engine"
+
+
+def main(extra: list[str]) -> int:
+    """Run the tiers; the exit code of the first that fails, else 0."""
+    in_ci = os.environ.get("CI", "").lower() in ("1", "true")
+    results = [("fast tier", *_pytest(FAST, extra))]
+    if not results[-1][1]:
+        _say("The engine and the twin: building or finding the toolchain first")
+        toolchain = subprocess.run([sys.executable, ROOT / "tools" / "bootstrap.py", "tools"], cwd=ROOT)
+        if toolchain.returncode == 0:
+            results.append(("engine and twin", *_pytest(REST, extra)))
+        elif in_ci:
+            results.append(("engine and twin: no toolchain", toolchain.returncode, 0.0))
+        else:
+            _say("LEFT OUT: every test that needs the engine or the twin; the toolchain could not be had (see above)")
+    _say("Summary")
+    for name, code, seconds in results:
+        print(f"  {'passed' if code == 0 else 'FAILED':8} {name:32} {seconds:6.1f} s")
+    return next((code for _, code, _ in results if code), 0)
+
+
+def _pytest(marker: str, extra: list[str]) -> tuple[int, float]:
+    _say("The fast tier: no engine" if marker == FAST else "The engine, the twin and other real parts")
+    started = time.monotonic()
+    done = subprocess.run([sys.executable, "-m", "pytest", "-m", marker, "--durations=5", *extra], cwd=ROOT)
+    return done.returncode, time.monotonic() - started
+
+
+def _say(text: str) -> None:
+    print(f"\n== {text}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
