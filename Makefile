@@ -1,56 +1,88 @@
 # make only saves typing: each target is one or two commands that work on their own.
 #
-# STACK=twin (the simulated home on this machine) unless you name another, such as STACK=homelab (the real one).
+# STACK is the twin, a simulated home on this machine, unless you name a real one: make preview STACK=homelab
 STACK ?= twin
 PYTHON ?= python3
 BIN := .venv/bin
+# The tools that the bootstrap found or built come first; a plain `pulumi` on your own PATH does as well.
 RUN := PATH="$(CURDIR)/.tools/bin:$(CURDIR)/.venv/bin:$$PATH"
-POLICIES := --policy-pack policies
+SOURCES := __main__.py components home policies render services tests tools twin
+SOURCES := $(wildcard $(SOURCES))
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview down reset status test test-fast test-twin lint format doctor bench render toolchain venv drop-go-caches schema
+.PHONY: help up preview down reset status render doctor test test-fast lint format bench schema drop-go-caches toolchain venv
 
 help: ## What there is to type
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-## Everything a machine needs; instant when it is there.
+up: toolchain ## Bring the home up: on its twin, or for real with STACK=homelab
+ifeq ($(STACK),twin)
+	@$(BIN)/python -m twin deploy
+else
+	$(RUN) pulumi up -s $(STACK) --policy-pack policies
+endif
+
+preview: toolchain ## What `make up` would change
+ifeq ($(STACK),twin)
+	@$(BIN)/python -m twin pulumi preview --policy-pack policies
+else
+	$(RUN) pulumi preview -s $(STACK) --policy-pack policies
+endif
+
+down: toolchain ## Stop the twin; what it holds stays
+ifeq ($(STACK),twin)
+	@$(BIN)/python -m twin down
+else
+	@test "$(CONFIRM)" = "$(STACK)" || { \
+	  echo 'This would delete the real home "$(STACK)" from its cluster. What holds data is protected and stays.'; \
+	  echo 'If that is what you want, say its name: make down STACK=$(STACK) CONFIRM=$(STACK)'; exit 1; }
+	$(RUN) pulumi destroy -s $(STACK)
+endif
+
+reset: toolchain ## Stop the twin and forget everything it holds
+	@test "$(STACK)" = twin || { echo 'A real home can not be reset; only the twin can.'; exit 1; }
+	@$(BIN)/python -m twin reset
+
+status: toolchain ## What runs where on the twin, and what does not run
+	@$(BIN)/python -m twin status
+
+render: venv ## Write the home's Kubernetes objects to build/render/, without secrets
+	@$(BIN)/python -m render --stack $(if $(filter twin,$(STACK)),homelab,$(STACK))
+
+doctor: ## What of the toolchain is there, from where, and what is missing
+	@$(PYTHON) tools/bootstrap.py doctor
+
+test: venv ## Every test: the fast tier first, then the engine, the twin and other real parts
+	@$(BIN)/python -m tests
+
+test-fast: venv ## The fast tier: seconds, no engine
+	@$(BIN)/python -m pytest -m "not engine"
+
+lint: venv ## Style, types, layers, workflows
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.renovate renovate.json
+
+format: venv ## Put the code into its usual shape
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+bench: toolchain ## What the program costs beside doing the same without it
+	@$(BIN)/python -m tests.bench
+
+schema: venv ## Make home/schema.json, by which editors check Pulumi.*.yaml, anew
+	@$(BIN)/python -m home schema > home/schema.json
+
+drop-go-caches: ## Give back the disk space that building the toolchain took
+	@$(PYTHON) tools/bootstrap.py drop-go-caches
+
+# Everything a machine needs; instant when it is there.
 toolchain:
 	@$(PYTHON) tools/bootstrap.py
 
 venv:
 	@$(PYTHON) tools/bootstrap.py venv
-
-ifeq ($(STACK),twin)
-up: toolchain ## Bring the home up on its twin (or the real one: STACK=homelab)
-	@$(RUN) $(BIN)/python -m twin deploy
-
-preview: toolchain ## What would change
-	@$(RUN) $(BIN)/python -m twin pulumi preview $(POLICIES)
-
-down: toolchain ## Stop the twin; its state stays
-	@$(RUN) $(BIN)/python -m twin down
-else
-up: toolchain
-	$(RUN) pulumi up -s $(STACK) $(POLICIES)
-
-preview: toolchain
-	$(RUN) pulumi preview -s $(STACK) $(POLICIES)
-
-# Taking a real home down asks for its name, and even then spares what holds data: that is protected.
-down: toolchain
-	@$(RUN) $(BIN)/python tools/confirm.py "$(STACK)" "$(CONFIRM)"
-	$(RUN) pulumi destroy -s $(STACK)
-endif
-
-reset: toolchain ## Stop the twin and forget all of it
-	@$(RUN) $(BIN)/python -m twin reset
-
-status: toolchain ## What runs where on the twin
-	@$(RUN) $(BIN)/python -m twin status
-
-test: ## Every test: the fast tier first, then the engine, the twin and the real parts
-	@$(PYTHON) tools/bootstrap.py venv
-	@$(BIN)/python -m tests
-
-test-fast: venv ## The fast tier: seconds, no engine
-	@$(BIN)/python -m pytest tests/unit tests/policies -m "not engine"

@@ -350,7 +350,11 @@ def service(workload: Workload) -> Manifest | None:
             {"name": name, "port": port, "targetPort": name, "protocol": "TCP"} for name, port in workload.ports.items()
         ],
     }
-    return {"apiVersion": "v1", "kind": "Service", "metadata": _metadata(workload), "spec": spec}
+    metadata = _metadata(workload)
+    # Pulumi would watch the endpoints for ten seconds before it took the Service for ready. That there are pods, and that
+    # they are ready, it knows from the controller already; that the selector finds them, from how both are made.
+    metadata["annotations"] = {names.ANNOTATION_SKIP_AWAIT: "true"}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
 
 
 def controller(workload: Workload) -> Manifest:
@@ -602,12 +606,12 @@ class DeployedWorkload(pulumi.ComponentResource):
         for manifest in config_maps(workload):
             name = manifest["metadata"]["name"]
             before.append(kubernetes.core.v1.ConfigMap(name, **arguments(manifest, namespace), opts=child))
-        if front := service(workload):
-            before.append(kubernetes.core.v1.Service(workload.name, **arguments(front, namespace), opts=child))
         running = _CONTROLLERS[workload.kind](
             workload.name,
             **arguments(controller(workload), namespace),
             opts=pulumi.ResourceOptions(parent=self, depends_on=before),
         )
+        if front := service(workload):
+            kubernetes.core.v1.Service(workload.name, **arguments(front, namespace), opts=child)
         self.name = running.metadata["name"]
         self.register_outputs({"name": self.name})

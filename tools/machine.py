@@ -1,4 +1,7 @@
-"""What the machine already has: tools on PATH or among Pulumi's plugins, each asked for its version, never judged by its name."""
+"""What the machine already has: tools on PATH or among Pulumi's plugins.
+
+Each is asked for its version; none is judged by its name.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ _PATIENCE = 20.0  # seconds; a Mac checks a binary that it has not seen before
 
 @dataclass(frozen=True)
 class Candidate:
-    """An executable of a tool's name. `version` is None when it did not answer as that tool does, empty when it has none."""
+    """An executable of a tool's name; `version` as `ask` gives it."""
 
     path: Path
     version: str | None
@@ -60,7 +63,8 @@ def _places(tool: Tool, wanted: str, environment: Mapping[str, str], not_in: Ite
     for folder in folders:
         path = folder / name
         real = path.resolve()
-        ours = any(path.is_relative_to(own) or real.is_relative_to(own) for own in not_in)
+        # Another checkout's links lead to what is found further along PATH anyway.
+        ours = folder.parts[-2:] == (".tools", "bin") or any(real.is_relative_to(own) for own in not_in)
         if real not in seen and not ours and real.is_file() and os.access(real, os.X_OK):
             seen.add(real)
             yield path
@@ -106,13 +110,13 @@ def go_version(go: Path) -> tuple[int, int, int] | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    found = re.match(r"go version \S*?go(\d+)\.(\d+)(?:\.(\d+))?", said.stdout.decode(errors="replace"))
+    found = re.match(r"go version (?:devel )?go(\d+)\.(\d+)(?:\.(\d+))?", said.stdout.decode(errors="replace"))
     return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
 
 
 def machine_go(environment: Mapping[str, str]) -> tuple[Path | None, list[str]]:
     """The first Go on PATH that is new enough, and a sentence on each that is not."""
-    too_old = []
+    too_old: list[str] = []
     for entry in environment.get("PATH", "").split(os.pathsep):
         go = Path(entry) / "go"
         if not entry.startswith("/") or not os.access(go, os.X_OK):

@@ -1,7 +1,7 @@
 """Asks a Pulumi provider plugin which version it is.
 
-A provider has no `--version`. It says its version only over gRPC, so this speaks the few frames of HTTP/2 that one call without
-arguments takes: the standard library has no gRPC, and the script that makes the virtual environment can't lean on one.
+A provider has no `--version`. It says its version only over gRPC, so this speaks the few frames of HTTP/2 that one call
+without arguments takes: the standard library has no gRPC, and what makes the virtual environment can't lean on one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,11 @@ def plugin_version(plugin: Path, seconds: float = 20.0) -> str | None:
     deadline = time.monotonic() + seconds
     try:
         process = subprocess.Popen(
-            [plugin], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+            [plugin],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
     except OSError:
         return None

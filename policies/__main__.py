@@ -1,0 +1,21 @@
+"""What the engine runs: starts the pack and serves it until the engine is done."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+# The engine runs this folder as a program, so Python looks for modules here; the package itself lies in the folder
+# above.
+sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from pulumi_policy import PolicyPack  # noqa: E402
+
+from policies import pack  # noqa: E402
+from policies.exceptions import ExceptionsError  # noqa: E402
+
+try:
+    policies = pack.default().policies()
+except ExceptionsError as error:
+    sys.exit(str(error))
+PolicyPack(name=pack.NAME, policies=policies)

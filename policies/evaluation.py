@@ -1,0 +1,173 @@
+"""One run over a stack: every resource as it comes, then the stack as a whole. Knows nothing of Pulumi.
+
+What a resource alone shows is judged at once, and so is its Pod Security level when its namespace has come before it,
+as it does wherever a program hands the namespace's name on. Whatever else needs the whole stack waits for the end.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from policies import pod_security
+from policies.exceptions import EXPIRED, UNUSED, RuleException
+from policies.fault import Fault
+from policies.field import Field
+from policies.namespaces import LABEL, Namespaces, is_namespace
+from policies.pod import WELL_FORMED, Pod
+from policies.pod_security import Level
+from policies.resource import Resource
+from policies.rule import Enforcement, Finding, Rule
+from policies.rules import POD_RULES
+from policies.unknown import UNKNOWN
+from policies.workloads import Workload, bears_pods, workloads
+
+
+class Outcome(StrEnum):
+    """What becomes of a finding."""
+
+    VIOLATION = "violation"
+    ADVICE = "advice"
+    EXCEPTED = "excepted"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A finding and what becomes of it; with the exception that covers it, if one does."""
+
+    finding: Finding
+    outcome: Outcome
+    exception: RuleException | None = None
+
+
+class Evaluation:
+    """Judges resources one by one, then the stack, and remembers the judgements."""
+
+    def __init__(
+        self,
+        exceptions: Iterable[RuleException] = (),
+        today: datetime.date | None = None,
+        enforcement: Mapping[str, Enforcement] | None = None,
+    ) -> None:
+        """enforcement: levels by rule name that differ from the rules' own."""
+        self.enforcement: Mapping[str, Enforcement] = enforcement or {}
+        self._exceptions = tuple(exceptions)
+        self._today = today or datetime.date.today()
+        self._namespaces = Namespaces()
+        self._waiting: dict[str, tuple[Resource, list[Workload]]] = {}
+        self._judged: dict[str, list[Judgement]] = {}
+        self._of_stack: list[Judgement] | None = None
+        self._needed: set[RuleException] = set()
+
+    @staticmethod
+    def wants(resource: Resource) -> bool:
+        """Whether some rule reads resources of this type; its properties need not be there yet."""
+        return is_namespace(resource) or bears_pods(resource)
+
+    def add_namespace(self, resource: Resource) -> None:
+        """Take a namespace into account that is in the stack and isn't judged itself."""
+        if is_namespace(resource):
+            self._namespaces.add(resource)
+
+    def judge(self, resource: Resource) -> list[Judgement]:
+        """What one resource shows by itself."""
+        self.add_namespace(resource)
+        judged: list[Judgement] = []
+        waiting: list[Workload] = []
+        for workload in workloads(resource):
+            judged += self._judgements(resource, _home_rules(workload))
+            if self._namespaces.declares(_namespace(resource, workload).value):
+                judged += self._judgements(resource, self._pod_security(resource, workload))
+            else:
+                waiting.append(workload)
+        if waiting:
+            self._waiting[resource.urn] = (resource, waiting)
+        self._judged[resource.urn] = judged
+        return judged
+
+    def conclude(self) -> list[Judgement]:
+        """What only the whole stack shows. Judged once; the same answer afterwards."""
+        if self._of_stack is None:
+            self._of_stack = [
+                judgement
+                for resource, waiting in self._waiting.values()
+                for workload in waiting
+                for judgement in self._judgements(resource, self._pod_security(resource, workload))
+            ]
+            self._of_stack += self._about_exceptions()
+        return self._of_stack
+
+    def judgements(self) -> list[Judgement]:
+        """Every judgement so far."""
+        return [each for judged in self._judged.values() for each in judged] + (self._of_stack or [])
+
+    def _judgements(self, resource: Resource, faults: Iterable[tuple[Rule, Fault]]) -> list[Judgement]:
+        judged = (self._judgement(resource, rule, fault) for rule, fault in faults)
+        return [judgement for judgement in judged if judgement is not None]
+
+    def _judgement(self, resource: Resource, rule: Rule, fault: Fault) -> Judgement | None:
+        outcome = self._outcome(rule)
+        if outcome is None:
+            return None
+        finding = Finding(rule, fault, resource.label, resource.urn)
+        for exception in self._exceptions:
+            if exception.covers(rule, resource):
+                self._needed.add(exception)
+                if not exception.expired(self._today):
+                    return Judgement(finding, Outcome.EXCEPTED, exception)
+        return Judgement(finding, Outcome.UNDECIDED if fault.undecided else outcome)
+
+    def _outcome(self, rule: Rule) -> Outcome | None:
+        enforcement = self.enforcement.get(rule.name, rule.enforcement)
+        if enforcement is Enforcement.DISABLED:
+            return None
+        return Outcome.VIOLATION if enforcement is Enforcement.MANDATORY else Outcome.ADVICE
+
+    def _pod_security(self, resource: Resource, workload: Workload) -> Iterator[tuple[Rule, Fault]]:
+        namespace = _namespace(resource, workload)
+        levels = self._namespaces.levels(namespace.value)
+        cause = namespace if namespace.unknown else Field(f"the label {LABEL} of its namespace", UNKNOWN)
+        for control, fault in _faults(workload.pod, levels, cause):
+            yield control.rule, fault
+
+    def _about_exceptions(self) -> Iterator[Judgement]:
+        for exception in self._exceptions:
+            place = f"the exception from {exception.rule} for {exception.resource}"
+            if exception not in self._needed:
+                rule, fault = UNUSED, Fault(place, "needed by nothing", "one that something needs", "take it out")
+            elif exception.expired(self._today):
+                fix = "do without it, or give it a new day and say why"
+                rule, fault = EXPIRED, Fault(place, f"expired since {exception.expires}", "one that still holds", fix)
+            else:
+                continue
+            if outcome := self._outcome(rule):
+                yield Judgement(Finding(rule, fault, "exceptions.yaml"), outcome)
+
+
+def _home_rules(workload: Workload) -> Iterator[tuple[Rule, Fault]]:
+    for fault in workload.faults:
+        yield WELL_FORMED, fault
+    for rule, check in POD_RULES.items():
+        for fault in dict.fromkeys(check(workload.pod)):
+            yield rule, fault
+
+
+def _namespace(resource: Resource, workload: Workload) -> Field:
+    if workload.namespace.value not in (None, ""):
+        return workload.namespace
+    inherited = resource.namespace
+    return Field("its provider's namespace", "default" if inherited in (None, "") else inherited)
+
+
+def _faults(pod: Pod, levels: list[Level], cause: Field) -> Iterator[tuple[pod_security.Control, Fault]]:
+    """What certainly breaks the pod's level and, where several are possible, what may, depending on `cause`."""
+    certain = list(pod_security.faults(pod, levels[0]))
+    yield from certain
+    if len(levels) > 1:
+        in_doubt = (control for control, _ in pod_security.faults(pod, levels[-1]))
+        for control in dict.fromkeys(in_doubt):
+            if control not in {known for known, _ in certain}:
+                yield control, Fault.unknown(cause)

@@ -1,0 +1,55 @@
+"""Resources as the policy SDK hands them to a pack, for tests without an engine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pulumi_policy import PolicyResource, PolicyResourceOptions, ResourceValidationArgs, StackValidationArgs
+from pulumi_policy.deserialize import SPECIAL_SECRET_SIG, SPECIAL_SIG_KEY, deserialize_properties
+from pulumi_policy.policy import PolicyCustomTimeouts
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, unknown_checking_proxy
+
+from policies.exceptions import RuleException
+from policies.pack import Pack
+from policies.unknown import UNKNOWN
+
+OPTIONS = PolicyResourceOptions(False, [], None, [], PolicyCustomTimeouts(0, 0, 0), [])
+TYPE = "kubernetes:core/v1:Pod"
+
+
+def secret(value: Any) -> dict[str, Any]:
+    """A secret as it comes over the wire."""
+    return {SPECIAL_SIG_KEY: SPECIAL_SECRET_SIG, "value": value}
+
+
+def wired(value: Any) -> Any:
+    """Plain data as it comes over the wire: numbers as floats, unknown values as the engine's own sign for them."""
+    if value is UNKNOWN:
+        return UNKNOWN_STRING_VALUE
+    if isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, dict):
+        return {key: wired(each) for key, each in value.items()}
+    return [wired(each) for each in value] if isinstance(value, list) else value
+
+
+def received(props: dict[str, Any]) -> Any:
+    """Properties as a policy receives them."""
+    return unknown_checking_proxy(deserialize_properties(wired(props)))
+
+
+def messages(
+    *resources: tuple[str, dict[str, Any]], exceptions: tuple[RuleException, ...] = (), **config: Any
+) -> dict[str, list[str]]:
+    """What each policy of the pack reports about resources of (type, properties), as (URN, message) joined."""
+    per_resource, of_stack, notes = Pack(exceptions).policies()
+    told: dict[str, list[str]] = {policy.name: [] for policy in (per_resource, of_stack, notes)}
+    stack = []
+    for index, (token, props) in enumerate(resources):
+        name, urn, has = f"r{index}", f"urn:{index}", received(props)
+        args = ResourceValidationArgs(token, has, urn, name, OPTIONS, None, config)
+        per_resource.validate(args, lambda text, urn=None: told[per_resource.name].append(text))  # type: ignore[attr-defined]
+        stack.append(PolicyResource(token, has, urn, name, OPTIONS, None, None, [], {}))
+    for policy in (of_stack, notes):
+        policy.validate(StackValidationArgs(stack), lambda text, urn=None, to=told[policy.name]: to.append(text))  # type: ignore[attr-defined]
+    return told

@@ -1,0 +1,1 @@
+"""Tests of the twin: the real engine and a real control plane."""

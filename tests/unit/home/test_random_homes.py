@@ -1,0 +1,129 @@
+"""Whatever a config holds, loading it ends in a home or in problems."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import home
+from home import loading, reading
+from home.model import Home
+from tests.homes import config
+
+TELLING = st.sampled_from(
+    [
+        "",
+        " ",
+        "0",
+        "-1",
+        "4Gi",
+        "32GB",
+        "1e99",
+        "10.0.1.1",
+        "10.0.0.0/8",
+        "::1/0",
+        "attic",
+        "video",
+        "public",
+        "a.ts.net",
+    ]
+)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.binary(max_size=4) | TELLING,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8) | st.integers(), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+def places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if place:
+        yield place
+    below = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in below:
+        yield from places(inner, (*place, key))
+
+
+def holder(value: Any, place: tuple[Any, ...]) -> Any:
+    for step in place[:-1]:
+        value = value[step]
+    return value
+
+
+@st.composite
+def mutated(draw: st.DrawFn, only: tuple[str, ...] = home.KEYS) -> dict[str, Any]:
+    """The small home after one to four changes below the keys `only`."""
+    result = copy.deepcopy(config())
+    for _ in range(draw(st.integers(1, 4))):
+        choices = [place for place in places(result) if place[0] in only]
+        if not choices:
+            break
+        place = draw(st.sampled_from(choices))
+        at = holder(result, place)
+        match draw(st.sampled_from(["replace", "remove", "add", "swap"])):
+            case "replace":
+                at[place[-1]] = draw(ANYTHING)
+            case "remove":
+                del at[place[-1]]
+            case "add" if isinstance(at, dict):
+                at[draw(st.text(max_size=8))] = draw(ANYTHING)
+            case "add":
+                at.append(draw(ANYTHING))
+            case _:
+                other = draw(st.sampled_from(choices))
+                at[place[-1]] = copy.deepcopy(holder(result, other)[other[-1]])
+    return result
+
+
+def outcome(values: Any) -> home.Home | tuple[home.Problem, ...]:
+    """The home, or at least one problem; anything else that loading may raise fails the test."""
+    try:
+        return home.load(values)
+    except home.HomeError as error:
+        problems = error.problems
+    assert problems
+    assert all(problem.message for problem in problems)
+    return problems
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(mutated())
+def test_a_home_changed_at_random_loads_or_says_what_is_wrong(values: dict[str, Any]) -> None:
+    result = outcome(values)
+    if isinstance(result, home.Home):
+        assert home.load(home.dump(result)) == result
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(mutated())
+def test_mending_leaves_a_home_that_can_be_checked(values: dict[str, Any]) -> None:
+    assert reading.read(Home, values, beside=loading.SECRETS).record is not None
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(mutated(only=("nodes", "nas", "apps", "domain", "timezone")))
+def test_a_mistake_is_reported_whatever_else_is_wrong(values: dict[str, Any]) -> None:
+    values["networks"][1]["gateway"] = "192.168.7.1"
+    result = outcome(values)
+    assert isinstance(result, tuple)
+    assert "networks[1].gateway" in [problem.path for problem in result]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.sampled_from(home.KEYS) | st.text(), ANYTHING) | ANYTHING)
+def test_any_data_at_all_loads_or_says_what_is_wrong(values: Any) -> None:
+    outcome(values)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=60) | st.text(max_size=60).map(lambda text: f"config:\n  homebrain:nodes: {text}".encode()))
+def test_any_file_at_all_loads_or_says_what_is_wrong(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "Pulumi.test.yaml"
+    file.write_bytes(content)
+    with pytest.raises(home.HomeError):
+        home.load_file(file)

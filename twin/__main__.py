@@ -1,0 +1,178 @@
+"""The twin's commands: `python -m twin --help`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from twin.cluster import Twin
+from twin.state import TwinError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+OK = 0
+FAILED = 1
+NOT_RUNNING = 3
+
+_DESCRIPTION = """\
+The home's twin: a simulated home on this machine. Real are etcd, the API server, its scheduler and its controllers;
+simulated are the nodes, their GPUs and volumes. It listens on loopback only and keeps everything in one folder."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; the exit code: 0, 1 when it failed (and said why), 3 from `status` when the twin isn't running."""
+    options = _parser().parse_args(arguments)
+    begin = time.monotonic()
+    twin = Twin(options.state, options.home, report=lambda line: _say(f"{time.monotonic() - begin:5.1f} s  {line}"))
+    run: Callable[[Twin, argparse.Namespace], int] = options.run
+    try:
+        return run(twin, options)
+    except TwinError as error:
+        print(f"twin: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("twin: interrupted; the command can be given again", file=sys.stderr)
+        return 130
+
+
+def _up(twin: Twin, options: argparse.Namespace) -> int:
+    twin.up()
+    _say(f"The twin is up. export KUBECONFIG={_short(twin.kubeconfig)}")
+    return OK
+
+
+def _deploy(twin: Twin, options: argparse.Namespace) -> int:
+    from twin.engine import Engine, EngineError
+
+    begin = time.monotonic()
+    twin.up()
+    try:
+        run = Engine(twin).up(*options.arguments)
+    except EngineError as error:
+        # Most often something didn't become ready, and the cluster knows why.
+        _show_cluster(twin)
+        print(f"twin: {error}", file=sys.stderr)
+        return FAILED
+    _show_cluster(twin)
+    counts = ", ".join(f"{count} {what}" for what, count in run.changes.items() if what != "same")
+    outcome = f"{run.changed} resources changed ({counts})" if run.changed else "Nothing changed: the home is as the program says"
+    _say(f"\n{outcome}. {time.monotonic() - begin:.0f} s")
+    return OK
+
+
+def _down(twin: Twin, options: argparse.Namespace) -> int:
+    twin.down()
+    _say("The twin is down; what it held is kept for the next `python -m twin up`.")
+    return OK
+
+
+def _reset(twin: Twin, options: argparse.Namespace) -> int:
+    twin.reset()
+    _say("The twin is gone, with everything it held.")
+    return OK
+
+
+def _status(twin: Twin, options: argparse.Namespace) -> int:
+    if not twin.folder.exists():
+        _say(f"There is no twin in {_short(twin.state)}: `python -m twin up` makes one.")
+        return NOT_RUNNING
+    console = _console()
+    console.print(f"[bold]The twin in {_short(twin.state)}[/]")
+    for part in twin.running():
+        ports = f", port {' and '.join(map(str, part.ports))}" if part.ports else ""
+        how = f"[green]runs[/], process {part.pid}{ports}" if part.pid else "[yellow]doesn't run[/]"
+        console.print(f"  {part.name:24} {how}")
+    try:
+        twin.require_running()
+    except TwinError:
+        _say("\nIts API server doesn't answer: `python -m twin up` brings back what is missing.")
+        return NOT_RUNNING
+    _show_cluster(twin)
+    if not all(part.pid for part in twin.running()):
+        _say("\nPart of it doesn't run: `python -m twin up` brings it back.")
+        return NOT_RUNNING
+    return OK
+
+
+def _node(twin: Twin, options: argparse.Namespace) -> int:
+    twin.set_node(options.name, options.wanted)
+    _say(f"{options.name} is {options.wanted}. It stays so until you say otherwise, or `python -m twin reset`.")
+    return OK
+
+
+def _pulumi(twin: Twin, options: argparse.Namespace) -> int:
+    from twin.engine import Engine, EngineError
+
+    twin.up()
+    try:
+        Engine(twin).run(*options.arguments)
+    except EngineError as error:
+        print(f"twin: {error}", file=sys.stderr)
+        return FAILED
+    return OK
+
+
+def _show_cluster(twin: Twin) -> None:
+    from twin import summary
+
+    summary.show(_console(), summary.take(twin.api()), _short(twin.kubeconfig))
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    # Into a file or a pipe, lines are as long as they are.
+    return console if console.is_terminal else Console(highlight=False, width=200)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m twin", description=_DESCRIPTION, formatter_class=_Formatter)
+    parser.add_argument("--state", type=Path, default=Path(".twin"), metavar="DIR", help="its folder (default: .twin)")
+    home = Path("Pulumi.homelab.yaml")
+    parser.add_argument(
+        "--home", type=Path, default=home, metavar="FILE", help=f"the stack config of the home that it simulates (default: {home})"
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[[Twin, argparse.Namespace], int], purpose: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=purpose, description=purpose)
+        added.set_defaults(run=run)
+        return added
+
+    command("up", _up, "start the cluster, or what is missing of it")
+    deploy = command("deploy", _deploy, "start the cluster, put the home on it, and show what runs where")
+    deploy.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARG", help="for `pulumi up`")
+    command("down", _down, "stop the cluster and keep what it holds")
+    command("status", _status, "show what runs where, and what doesn't run and why")
+    command("reset", _reset, "stop the cluster and forget everything it holds")
+    node = command("node", _node, "have a node answer, or fall silent")
+    node.add_argument("name", metavar="NAME")
+    node.add_argument("wanted", choices=("ready", "unknown"))
+    pulumi = command("pulumi", _pulumi, "run a Pulumi command on the twin's stack")
+    pulumi.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARG")
+    return parser
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Help whose description keeps its lines."""
+
+
+def _short(path: Path) -> str:
+    """The path as one would type it here."""
+    relative = os.path.relpath(path)
+    return relative if not relative.startswith("..") else str(path)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

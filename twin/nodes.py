@@ -1,0 +1,137 @@
+"""The home's nodes as Kubernetes sees them. Pure functions: a node's description in, plain API objects out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from twin.api import Manifest
+from twin.marks import ANSWERING, GPU, MANAGED_BY
+from twin.state import NodeState
+
+if TYPE_CHECKING:
+    # The controllers use this module too, and start faster without what `home` brings along.
+    from home import Node
+
+# What a kubelet keeps for the system: Kubernetes counts capacity less this as allocatable. K3s itself reserves nothing, so that
+# pods may be granted memory that the kernel and K3s already use; the twin is more careful.
+RESERVED_MEMORY_BYTES = 512 * 2**20
+# K3s evicts pods when less than this part of the disk is free.
+RESERVED_DISK_PERCENT = 5
+
+PODS_PER_NODE = 110
+
+_UNREACHABLE = "node.kubernetes.io/unreachable"
+# Taints that Kubernetes itself sets and lifts.
+_SYSTEM_TAINTS = "node.kubernetes.io/"
+
+
+def manifest(node: Node, state: NodeState, existing: Mapping[str, Any] | None) -> Manifest:
+    """The Node object, without its status, that `node` is to be in `state`, given the one that exists.
+
+    A new node that is to be unknown is tainted from the start, so that nothing is placed on it before the controller manager has
+    looked. Later, the taints that Kubernetes set stay as they are.
+    """
+    labels = {
+        **node.labels,
+        "kubernetes.io/arch": node.arch,
+        "kubernetes.io/os": "linux",
+        "kubernetes.io/hostname": node.name,
+        "node.kubernetes.io/instance-type": "k3s",
+        MANAGED_BY[0]: MANAGED_BY[1],
+    }
+    if node.role == "server":
+        labels["node-role.kubernetes.io/control-plane"] = "true"
+    if state == "ready":
+        labels[ANSWERING[0]] = ANSWERING[1]
+    annotations = {}
+    if node.gpu:
+        annotations[GPU] = json.dumps({"model": node.gpu.model, "count": node.gpu.count})
+    taints = [taint.model_dump(exclude_none=True) for taint in node.taints]
+    if existing is not None:
+        taints += [taint for taint in existing["spec"].get("taints", []) if taint["key"].startswith(_SYSTEM_TAINTS)]
+    elif state == "unknown":
+        taints += [{"key": _UNREACHABLE, "effect": effect} for effect in ("NoSchedule", "NoExecute")]
+    spec: Manifest = {"providerID": f"k3s://{node.name}"}
+    if taints:
+        spec["taints"] = taints
+    metadata = {"name": node.name, "labels": labels, "annotations": annotations}
+    return {"apiVersion": "v1", "kind": "Node", "metadata": metadata, "spec": spec}
+
+
+def same(wanted: Mapping[str, Any], existing: Mapping[str, Any]) -> bool:
+    """Whether the existing Node object already says what `manifest` wants of it."""
+    theirs, ours = existing["metadata"], wanted["metadata"]
+    stale = {ANSWERING[0]} & (set(theirs.get("labels", {})) - set(ours["labels"]))
+    stale |= {GPU} & (set(theirs.get("annotations", {})) - set(ours["annotations"]))
+    return (
+        not stale
+        and ours["labels"].items() <= theirs.get("labels", {}).items()
+        and ours["annotations"].items() <= theirs.get("annotations", {}).items()
+        and wanted["spec"].get("taints", []) == existing["spec"].get("taints", [])
+    )
+
+
+def status(node: Node, address: str) -> Manifest:
+    """The part of the Node's status that the home's description fixes: hardware, software, addresses."""
+    memory = node.memory_bytes
+    capacity = {"cpu": str(node.cpus), "memory": _kibibytes(memory), "pods": str(PODS_PER_NODE)}
+    allocatable = {**capacity, "memory": _kibibytes(max(memory - RESERVED_MEMORY_BYTES, memory // 2))}
+    disk = node.local_storage_bytes
+    if disk is not None:
+        capacity["ephemeral-storage"] = _kibibytes(disk)
+        allocatable["ephemeral-storage"] = _kibibytes(disk * (100 - RESERVED_DISK_PERCENT) // 100)
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": node.name},
+        "status": {
+            "capacity": capacity,
+            "allocatable": allocatable,
+            "addresses": [{"type": "InternalIP", "address": address}, {"type": "Hostname", "address": node.name}],
+            "nodeInfo": {
+                "architecture": node.arch,
+                "operatingSystem": "linux",
+                "kubeletVersion": node.version,
+                "kubeProxyVersion": node.version,
+                "osImage": node.system or "unknown",
+                # Whoever looks closely shall see that this is no machine.
+                "containerRuntimeVersion": "kwok://simulated",
+                "kernelVersion": "simulated",
+                "machineID": "",
+                "systemUUID": "",
+                "bootID": "",
+            },
+        },
+    }
+
+
+def address(node: Node, index: int) -> str:
+    """The address at which the cluster knows the node, the `index`-th of the home.
+
+    Where the home doesn't say, it is one from the range that is reserved for documentation, so that nobody takes it for real.
+    """
+    first, second = node.addresses.lan, node.addresses.tailnet
+    if node.joined_over == "tailnet":
+        first, second = second, first
+    return first or second or f"192.0.2.{index + 1}"
+
+
+def unknown_conditions(now: str) -> list[Manifest]:
+    """The conditions that the controller manager writes for a node that it has not heard of for too long. `now` in RFC 3339."""
+    return [
+        {
+            "type": kind,
+            "status": "Unknown",
+            "reason": "NodeStatusUnknown",
+            "message": "Kubelet stopped posting node status.",
+            "lastHeartbeatTime": now,
+            "lastTransitionTime": now,
+        }
+        for kind in ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure")
+    ]
+
+
+def _kibibytes(count: int) -> str:
+    return f"{count // 1024}Ki"
