@@ -1,12 +1,13 @@
 # make only saves typing: each target is one or two commands that work on their own.
 #
 # STACK is the twin, a simulated home on this machine, unless you name a real one: make preview STACK=homelab
+# ARGS go to Pulumi as they are: make preview ARGS=--diff
 STACK ?= twin
 PYTHON ?= python3
 BIN := .venv/bin
 # The tools that the bootstrap found or built come first; a plain `pulumi` on your own PATH does as well.
 RUN := PATH="$(CURDIR)/.tools/bin:$(CURDIR)/.venv/bin:$$PATH"
-SOURCES := __main__.py components home policies render services tests tools twin
+SOURCES := .ci __main__.py components home policies render services tests tools twin
 SOURCES := $(wildcard $(SOURCES))
 
 .DEFAULT_GOAL := help
@@ -17,16 +18,16 @@ help: ## What there is to type
 
 up: toolchain ## Bring the home up: on its twin, or for real with STACK=homelab
 ifeq ($(STACK),twin)
-	@$(BIN)/python -m twin deploy
+	@$(BIN)/python -m twin deploy $(ARGS)
 else
-	$(RUN) pulumi up -s $(STACK) --policy-pack policies
+	$(RUN) pulumi up -s $(STACK) --policy-pack policies $(ARGS)
 endif
 
 preview: toolchain ## What `make up` would change
 ifeq ($(STACK),twin)
-	@$(BIN)/python -m twin pulumi preview --policy-pack policies
+	@$(BIN)/python -m twin pulumi preview --policy-pack policies $(ARGS)
 else
-	$(RUN) pulumi preview -s $(STACK) --policy-pack policies
+	$(RUN) pulumi preview -s $(STACK) --policy-pack policies $(ARGS)
 endif
 
 down: toolchain ## Stop the twin; what it holds stays
@@ -63,7 +64,7 @@ lint: venv ## Style, types, layers, workflows
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/zizmor --offline --quiet --persona auditor --strict-collection .github
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.renovate renovate.json
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
-from pydantic.alias_generators import to_camel
 
 from home.quantities import to_bytes
 from home.record import Record
@@ -159,5 +158,6 @@ class Apps(Record):
     @property
     def by_name(self) -> Mapping[str, App]:
         """The apps that the home has, by their names in the config (`fileBrowser`), always in the same order."""
-        present = ((to_camel(field), getattr(self, field)) for field in type(self).model_fields)
-        return {name: app for name, app in present if app is not None}
+        fields = type(self).model_fields.items()
+        apps = ((field.alias or name, getattr(self, name)) for name, field in fields)
+        return {name: app for name, app in apps if app is not None}

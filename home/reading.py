@@ -50,12 +50,12 @@ def read(model: type[R], data: Mapping[Any, Any], beside: Sequence[str] = ()) ->
     try:
         return Reading(_validated(model, plain), tuple(problems), tuple(mended))
     except ValidationError as error:
-        details = [detail for detail in error.errors(include_url=False) if not _counts_the_wrong(detail)]
+        details = error.errors(include_url=False)
+    found = [(detail, _place(detail, plain)) for detail in details if not _counts_the_wrong(detail)]
     schema = schema_of(model)
     schema = {**schema, "properties": {**schema["properties"], **{key: {} for key in beside}}}
     # Unknown keys first: the key that one was meant to be is not missing.
-    for detail in sorted(details, key=lambda detail: detail["type"] != "extra_forbidden"):
-        place = tuple(step for step in detail["loc"] if step != "[key]")
+    for detail, place in sorted(found, key=lambda one: one[0]["type"] != "extra_forbidden"):
         path = places.text(place)
         if path not in mended:
             problems.append(Problem(path, sentence(detail, place, schema)))
@@ -65,6 +65,18 @@ def read(model: type[R], data: Mapping[Any, Any], beside: Sequence[str] = ()) ->
         return Reading(_validated(model, plain), tuple(problems), tuple(mended))
     except ValidationError:
         return Reading(None, tuple(problems), tuple(mended))
+
+
+def _place(detail: ErrorDetails, plain: Any) -> Place:
+    """Where the mistake is. Pydantic adds `[key]` when a mapping's key is wrong rather than its value."""
+    *way, last = detail["loc"]
+    return tuple(way) if last == "[key]" and not isinstance(_at(plain, way), dict) else detail["loc"]
+
+
+def _at(plain: Any, way: Sequence[str | int]) -> Any:
+    for step in way:
+        plain = plain[step]
+    return plain
 
 
 def _counts_the_wrong(detail: ErrorDetails) -> bool:
@@ -121,10 +133,7 @@ def _plain(value: Any, place: Place, problems: list[Problem], around: tuple[int,
 
 def _mend(plain: Any, place: Place, schema: JsonSchema) -> None:
     """Puts something readable in the place of a mistake, so that the rest can be read."""
-    holder = plain
-    for step in place[:-1]:
-        holder = holder[step]
-    last = place[-1]
+    holder, last = _at(plain, place[:-1]), place[-1]
     if isinstance(last, int) or last in places.schema_at(schema, place[:-1]).get("required", ()):
         holder[last] = places.example(schema, places.schema_at(schema, place))
     else:

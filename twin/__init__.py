@@ -1,5 +1,6 @@
 """The twin: a simulated home on this machine, on which the program is tried before the home sees it.
 
-Real: etcd, the Kubernetes API server with PodSecurity admission, scheduler and controller manager. Simulated: the nodes (kwok
-and `twin.controllers`), their GPUs and volumes. May import `home`; the program knows nothing of it.
+Real: Pulumi's engine, etcd, the Kubernetes API server with PodSecurity admission, scheduler and controller manager.
+Simulated: the nodes (kwok and `twin.controllers`), their GPUs and volumes, the clouds (`twin.standins`). May import
+`home`; the program knows nothing of it.
 """

@@ -20,13 +20,16 @@ OK = 0
 FAILED = 1
 NOT_RUNNING = 3
 
+_STATE = Path(".twin")
+_HOME = Path("Pulumi.homelab.yaml")
+
 _DESCRIPTION = """\
 The home's twin: a simulated home on this machine. Real are etcd, the API server, its scheduler and its controllers;
 simulated are the nodes, their GPUs and volumes. It listens on loopback only and keeps everything in one folder."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command; the exit code: 0, 1 when it failed (and said why), 3 from `status` when the twin isn't running."""
+    """Run one command. The exit code: 0, 1 when it failed (and said why), 3 from `status` when not all of it runs."""
     options = _parser().parse_args(arguments)
     begin = time.monotonic()
     twin = Twin(options.state, options.home, report=lambda line: _say(f"{time.monotonic() - begin:5.1f} s  {line}"))
@@ -61,7 +64,11 @@ def _deploy(twin: Twin, options: argparse.Namespace) -> int:
         return FAILED
     _show_cluster(twin)
     counts = ", ".join(f"{count} {what}" for what, count in run.changes.items() if what != "same")
-    outcome = f"{run.changed} resources changed ({counts})" if run.changed else "Nothing changed: the home is as the program says"
+    outcome = (
+        f"{run.changed} resources changed ({counts})"
+        if run.changed
+        else "Nothing changed: the home is as the program says"
+    )
     _say(f"\n{outcome}. {time.monotonic() - begin:.0f} s")
     return OK
 
@@ -121,7 +128,8 @@ def _pulumi(twin: Twin, options: argparse.Namespace) -> int:
 def _show_cluster(twin: Twin) -> None:
     from twin import summary
 
-    summary.show(_console(), summary.take(twin.api()), _short(twin.kubeconfig))
+    command = "python -m twin" if twin.state == _STATE.resolve() else f"python -m twin --state {_short(twin.state)}"
+    summary.show(_console(), summary.take(twin.api()), command, _short(twin.kubeconfig))
 
 
 def _console() -> Console:
@@ -134,11 +142,9 @@ def _console() -> Console:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m twin", description=_DESCRIPTION, formatter_class=_Formatter)
-    parser.add_argument("--state", type=Path, default=Path(".twin"), metavar="DIR", help="its folder (default: .twin)")
-    home = Path("Pulumi.homelab.yaml")
-    parser.add_argument(
-        "--home", type=Path, default=home, metavar="FILE", help=f"the stack config of the home that it simulates (default: {home})"
-    )
+    parser.add_argument("--state", type=Path, default=_STATE, metavar="DIR", help=f"its folder (default: {_STATE})")
+    described = f"the stack config of the home that it simulates (default: {_HOME})"
+    parser.add_argument("--home", type=Path, default=_HOME, metavar="FILE", help=described)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, run: Callable[[Twin, argparse.Namespace], int], purpose: str) -> argparse.ArgumentParser:

@@ -70,12 +70,12 @@ class ApiError(Exception):
         self.message = message
 
 
-class Unreachable(Exception):
+class UnreachableError(Exception):
     """Nobody answered at the API server's port, or not as the API server of this twin would."""
 
 
 class Api:
-    """Requests to the API server that the kubeconfig names. May be used by several threads, each on a connection of its own."""
+    """Requests to the API server that the kubeconfig names. Several threads may use it, each on a connection of its own."""
 
     def __init__(self, kubeconfig: Path, timeout: float = 10.0) -> None:
         """`timeout` in seconds, for each request."""
@@ -92,7 +92,7 @@ class Api:
         """Whether the API server has finished starting."""
         try:
             self._send("GET", "/readyz")
-        except (ApiError, Unreachable):
+        except (ApiError, UnreachableError):
             return False
         return True
 
@@ -117,7 +117,9 @@ class Api:
 
     def create(self, manifest: Manifest) -> Manifest:
         """Create an object; `ApiError` 409 when it exists."""
-        return self.request("POST", path_of(manifest["kind"], namespace=manifest["metadata"].get("namespace")), manifest)
+        return self.request(
+            "POST", path_of(manifest["kind"], namespace=manifest["metadata"].get("namespace")), manifest
+        )
 
     def apply(self, manifest: Manifest, subresource: str = "") -> Manifest:
         """Make an object have these fields (server-side apply); what others set stays."""
@@ -140,7 +142,7 @@ class Api:
                 raise
 
     def watch(self, kind: str, version: str, seconds: int) -> Iterator[tuple[str, Manifest]]:
-        """Changes after `version`, as they come, for `seconds`: pairs of ADDED, MODIFIED, DELETED or BOOKMARK, and the object."""
+        """Changes after `version`, as they come, for `seconds`: ADDED, MODIFIED, DELETED or BOOKMARK, and the object."""
         query = {"watch": "1", "resourceVersion": version, "timeoutSeconds": str(seconds), "allowWatchBookmarks": "1"}
         # On a connection of its own: it is busy for as long as the watch goes on.
         connection = self._connect(timeout=seconds + self._timeout)
@@ -154,7 +156,7 @@ class Api:
                     raise ApiError(event["object"].get("code", 500), event["object"].get("message", ""))
                 yield event["type"], {"apiVersion": KINDS[kind].version, "kind": kind, **event["object"]}
         except (OSError, http.client.HTTPException) as error:
-            raise Unreachable(str(error)) from error
+            raise UnreachableError(str(error)) from error
         finally:
             connection.close()
 
@@ -166,7 +168,7 @@ class Api:
         content_type: str = "application/json",
         query: Mapping[str, str] | None = None,
     ) -> Manifest:
-        """One request, its answer parsed. Raises `ApiError` when it is refused, `Unreachable` when nobody answers."""
+        """One request, its answer parsed. Raises `ApiError` when it is refused, `UnreachableError` when nobody answers."""
         target = f"{path}?{urlencode(query)}" if query else path
         answer: Manifest = json.loads(self._send(method, target, body, content_type))
         return answer
@@ -189,7 +191,7 @@ class Api:
                 self._local.connection = None
                 # A connection kept from an earlier request may have died with the API server of that time.
                 if fresh or attempt == 2:
-                    raise Unreachable(str(error)) from error
+                    raise UnreachableError(str(error)) from error
                 continue
             if response.status >= 400:
                 raise _error(response.status, content)

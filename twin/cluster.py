@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from twin import access, control_plane, nodes, processes
-from twin.api import KINDS, Api, ApiError, Manifest, Unreachable
+from twin.api import KINDS, Api, ApiError, Manifest, UnreachableError
 from twin.control_plane import API_SERVER, CONTROLLERS, ETCD, KWOK, NAMES
 from twin.controllers.pods import condition
 from twin.marks import ANSWERING, MANAGED_BY
@@ -30,6 +30,16 @@ if TYPE_CHECKING:
 _MANIFESTS = Path(__file__).parent / "manifests"
 _POLL_SECONDS = 0.03
 _START_SECONDS = 90.0
+
+# What processes of a twin run: those of its cluster, and those that a killed Pulumi engine may have left.
+_PARTS = frozenset({*NAMES, "twin.controllers"})
+_EVERYTHING = _PARTS | {
+    "pulumi",
+    "pulumi-language-python",
+    "pulumi-language-python-exec",
+    "pulumi-resource-kubernetes",
+    "twin.standins",
+}
 
 Report = Callable[[str], None]
 
@@ -46,10 +56,10 @@ class Running:
 class Twin:
     """The twin that lives in the folder `state` and simulates the home that the stack config `home` describes.
 
-        twin = Twin(Path(".twin"), Path("Pulumi.homelab.yaml"))
-        twin.up()
-        twin.client().resources.get(api_version="v1", kind="Pod").get(namespace="media")
-        twin.down()
+    twin = Twin(Path(".twin"), Path("Pulumi.homelab.yaml"))
+    twin.up()
+    twin.client().resources.get(api_version="v1", kind="Pod").get(namespace="media")
+    twin.down()
     """
 
     def __init__(self, state: Path, home: Path, report: Report = lambda line: None) -> None:
@@ -74,17 +84,18 @@ class Twin:
                 pki.issue(certificates, control_plane.API_SERVICE_IP)
             ports = self.folder.ports()
             access.write_kubeconfigs(self.folder, ports.api)
+            control_plane.write_egress(self.folder)
             self._start(control_plane.parts(self.folder, ports, _advertised(home)), ports)
             self._match(home)
 
     def down(self) -> None:
         """Stop every process of the twin; its objects stay for the next `up`."""
         if not self.state.exists():
-            self._end_strays(NAMES)
+            self._end_strays(_EVERYTHING)
             return
         with self._lock():
             self._stop(reversed(NAMES))
-            self._end_strays(NAMES)
+            self._end_strays(_EVERYTHING)
 
     def reset(self) -> None:
         """Stop the twin and forget everything of it: objects, ports, credentials, the state of its stack."""
@@ -165,7 +176,7 @@ class Twin:
         missing = [part for part in parts if not self.processes.running(part.name)]
         if not missing:
             return
-        self._end_strays(NAMES)
+        self._end_strays(_PARTS)
         by_name = {part.name: part for part in missing}
         if part := by_name.pop(ETCD, None):
             self._start_part(part, lambda: _accepts(ports.etcd))
@@ -203,7 +214,10 @@ class Twin:
     def _wait(self, is_done: Callable[[], bool], name: str, failure: str, seconds: float = _START_SECONDS) -> None:
         """Wait for something that needs the part `name`. Raises `TwinError` when that ends, or when it takes too long."""
         deadline = time.monotonic() + seconds
-        while not is_done():
+        while True:
+            with contextlib.suppress(ApiError, UnreachableError):
+                if is_done():
+                    return
             for each in NAMES[: NAMES.index(name) + 1]:
                 if not self.processes.running(each):
                     raise self._failed(each, "ended")
@@ -221,8 +235,8 @@ class Twin:
         self.processes.stop(name for name in names if name != ETCD)
         self.processes.stop(name for name in names if name == ETCD)
 
-    def _end_strays(self, names: Iterable[str]) -> None:
-        if strays := self.processes.strays(list(names)):
+    def _end_strays(self, programs: frozenset[str]) -> None:
+        if strays := self.processes.strays(NAMES, programs):
             self._report(f"ending {len(strays)} left over processes of this twin")
             processes.end(strays, patience=3.0)
 
@@ -247,9 +261,9 @@ class Twin:
             state, before = wanted[node.name], existing.get(node.name)
             manifest = nodes.manifest(node, state, before)
             if before is None or not nodes.same(manifest, before):
-                api.apply(manifest)
+                self._persist(api, manifest)
             status = nodes.status(node, nodes.address(node, index))
-            api.apply(status, "status")
+            self._persist(api, status, "status")
             if before is None and state == "unknown":
                 # Nothing has been heard of it, and nothing runs on it: no need to wait for the controller manager to find out.
                 now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -264,16 +278,18 @@ class Twin:
         for manifest in _manifests(name):
             self._persist(api, manifest)
 
-    def _persist(self, api: Api, manifest: Manifest) -> None:
+    def _persist(self, api: Api, manifest: Manifest, subresource: str = "") -> None:
         """Apply, again while the API server is still making what the object needs."""
         deadline = time.monotonic() + 10.0
         while True:
             try:
-                api.apply(manifest)
+                api.apply(manifest, subresource)
                 return
-            except (ApiError, Unreachable) as error:
+            except (ApiError, UnreachableError) as error:
                 if time.monotonic() > deadline:
-                    raise TwinError(f"{manifest['kind']} {manifest['metadata']['name']} was refused: {error}") from error
+                    raise TwinError(
+                        f"{manifest['kind']} {manifest['metadata']['name']} was refused: {error}"
+                    ) from error
                 time.sleep(_POLL_SECONDS)
 
 

@@ -1,7 +1,8 @@
-"""The control plane's parts and how each is started: the flags that make this cluster one like K3s', on loopback only."""
+"""The parts of the control plane, and the flags that make this cluster one like K3s', on loopback only."""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -9,15 +10,16 @@ from pathlib import Path
 from twin import access, binaries
 from twin.marks import ANSWERING
 from twin.processes import Part
-from twin.state import Ports, State
+from twin.state import Ports, State, write_private
 
 # K3s' own networks.
 POD_NETWORK = "10.42.0.0/16"
 SERVICE_NETWORK = "10.43.0.0/16"
 API_SERVICE_IP = "10.43.0.1"
 
-# Time on the twin runs faster than at home: a node that stops answering is Unknown after 10 s (a home's cluster: 50 s), and pods
-# that say nothing else leave it 5 s later (300 s). Heartbeats come every 2 s, a quarter of the lease: a busy machine may miss four.
+# Time on the twin runs faster than at home: a node that stops answering is Unknown after 10 s (at home 50 s), and pods
+# that say nothing else leave it 5 s later (300 s). Heartbeats come every 2 s, a quarter of the lease: a busy machine may
+# miss four.
 NODE_GRACE_SECONDS = 10
 NODE_LEASE_SECONDS = 8
 EVICTION_SECONDS = 5
@@ -39,7 +41,7 @@ _ISSUER = "https://kubernetes.default.svc.cluster.local"
 def parts(state: State, ports: Ports, advertised: str) -> list[Part]:
     """Every part of the control plane, in the order in which they start.
 
-    `advertised` is the address that pods are told for the API server: that of the home's own server. Nothing is sent there.
+    `advertised` is the address that pods are told for the API server: that of the home's server. Nothing is sent there.
     """
     return [
         Part(ETCD, _etcd(state, ports), (ports.etcd, ports.etcd_peer)),
@@ -49,6 +51,18 @@ def parts(state: State, ports: Ports, advertised: str) -> list[Part]:
         Part(KWOK, _kwok(state)),
         Part(CONTROLLERS, (sys.executable, "-m", "twin.controllers", f"--state={state.root}")),
     ]
+
+
+def write_egress(state: State) -> None:
+    """Write where the API server is to send what it has for nodes, pods and services: nowhere."""
+    nowhere = str(state.run / "nothing-leaves-a-twin")
+    connection = {"proxyProtocol": "HTTPConnect", "transport": {"uds": {"udsName": nowhere}}}
+    config = {
+        "apiVersion": "apiserver.k8s.io/v1beta1",
+        "kind": "EgressSelectorConfiguration",
+        "egressSelections": [{"name": "cluster", "connection": connection}],
+    }
+    write_private(state.egress, json.dumps(config))
 
 
 def environment(state: State) -> dict[str, str]:
@@ -111,6 +125,10 @@ def _api_server(state: State, ports: Ports, advertised: str) -> tuple[str, ...]:
             "service-account-key-file": state.pki / "service-accounts.pub",
             "service-account-signing-key-file": state.pki / "service-accounts.key",
             "service-cluster-ip-range": SERVICE_NETWORK,
+            # Nothing leaves this machine: for logs, shells and proxies the API server would call addresses that the
+            # home's own machines may have.
+            "egress-selector-config-file": state.egress,
+            "kubelet-preferred-address-types": "ExternalDNS",
             # As in K3s: whether a pod may be privileged is PodSecurity's to say, namespace by namespace.
             "allow-privileged": "true",
             "enable-admission-plugins": "PodSecurity",

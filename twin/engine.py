@@ -10,6 +10,7 @@ both away first (`twin.recovery`).
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
@@ -148,9 +149,11 @@ class Engine:
         `wait` seconds, and EngineError if the command fails.
         """
         args = args or ("help",)
-        self.prepare()
-        self._await_turn(wait)
-        recovery.recover(self._checkpoint(), self.standins, self._silently)
+        with self._alone():
+            self._prepare()
+            self._await_turn(wait)
+            find = recovery.finder(self.standins, self._twin.kubeconfig)
+            recovery.recover(self._checkpoint(), find, self._silently)
         with self._event_log(args[0]) as (log, flags):
             if args[0] in _CHECKED and "--policy-pack" not in args:
                 flags += [word for pack in self._policy_packs for word in ("--policy-pack", str(pack.absolute()))]
@@ -165,10 +168,21 @@ class Engine:
 
     def prepare(self) -> None:
         """Make what a run needs: plugins, passphrase, stack and its config. Does nothing that is done already."""
+        with self._alone():
+            self._prepare()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold what comes before a run for one process at a time; the run itself the engine's own lock guards."""
         # Everybody else is kept out at the outermost folder.
         self._twin.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (self._folder, self._pulumi / "backend"):
             folder.mkdir(parents=True, exist_ok=True)
+        with (self._pulumi / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _prepare(self) -> None:
         if not self._passphrase.exists():
             write_private(self._passphrase, secrets.token_urlsafe(24))
         self._install_plugins()

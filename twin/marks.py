@@ -1,4 +1,4 @@
-"""The labels and annotations by which the parts of a twin tell each other things. They say whose they are wherever they show."""
+"""The labels and annotations by which the parts of a twin tell each other things."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ MANAGED_BY: Final = ("app.kubernetes.io/managed-by", "homebrain-twin")
 # The cards of a node, as JSON: {"model": "...", "count": 1}. What of them pods can ask for is the device plugin's to say.
 GPU: Final = "twin.homebrain.io/gpu"
 
-# On a device plugin's pod: what it registered with the kubelet when it started, as JSON: {"nvidia.com/gpu": 4}.
+# On a device plugin's pod: what it registered when it started, as JSON: {"nvidia.com/gpu": 4}.
 DEVICES: Final = "twin.homebrain.io/devices"

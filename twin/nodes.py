@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from twin.api import Manifest
+from twin.api import FIELD_MANAGER, Manifest
 from twin.marks import ANSWERING, GPU, MANAGED_BY
 from twin.state import NodeState
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     # The controllers use this module too, and start faster without what `home` brings along.
     from home import Node
 
-# What a kubelet keeps for the system: Kubernetes counts capacity less this as allocatable. K3s itself reserves nothing, so that
-# pods may be granted memory that the kernel and K3s already use; the twin is more careful.
+# What a kubelet keeps for the system: Kubernetes counts capacity less this as allocatable. K3s reserves nothing unless
+# told to, so that pods may be granted memory that the kernel and K3s already use; the twin is more careful.
 RESERVED_MEMORY_BYTES = 512 * 2**20
 # K3s evicts pods when less than this part of the disk is free.
 RESERVED_DISK_PERCENT = 5
@@ -30,8 +30,8 @@ _SYSTEM_TAINTS = "node.kubernetes.io/"
 def manifest(node: Node, state: NodeState, existing: Mapping[str, Any] | None) -> Manifest:
     """The Node object, without its status, that `node` is to be in `state`, given the one that exists.
 
-    A new node that is to be unknown is tainted from the start, so that nothing is placed on it before the controller manager has
-    looked. Later, the taints that Kubernetes set stay as they are.
+    A new node that is to be unknown is tainted from the start, so that nothing is placed on it before the controller
+    manager has looked. Later, the taints that Kubernetes set stay as they are.
     """
     labels = {
         **node.labels,
@@ -60,17 +60,29 @@ def manifest(node: Node, state: NodeState, existing: Mapping[str, Any] | None) -
     return {"apiVersion": "v1", "kind": "Node", "metadata": metadata, "spec": spec}
 
 
-def same(wanted: Mapping[str, Any], existing: Mapping[str, Any]) -> bool:
-    """Whether the existing Node object already says what `manifest` wants of it."""
-    theirs, ours = existing["metadata"], wanted["metadata"]
-    stale = {ANSWERING[0]} & (set(theirs.get("labels", {})) - set(ours["labels"]))
-    stale |= {GPU} & (set(theirs.get("annotations", {})) - set(ours["annotations"]))
-    return (
-        not stale
-        and ours["labels"].items() <= theirs.get("labels", {}).items()
-        and ours["annotations"].items() <= theirs.get("annotations", {}).items()
-        and wanted["spec"].get("taints", []) == existing["spec"].get("taints", [])
+def same(wanted: Manifest, existing: Manifest) -> bool:
+    """Whether the existing Node already says what `manifest` wants of it, and nothing that an earlier one wanted.
+
+    Applying it nevertheless would be harmless but for the taints: the list belongs to whoever wrote it last, and that
+    shows as a change of the object.
+    """
+    metadata = existing["metadata"]
+    return wanted["spec"].get("taints", []) == existing["spec"].get("taints", []) and all(
+        _ours(metadata, field) == set(wanted["metadata"][field])
+        and wanted["metadata"][field].items() <= metadata.get(field, {}).items()
+        for field in ("labels", "annotations")
     )
+
+
+def _ours(metadata: Manifest, field: str) -> set[str]:
+    """The keys of a Node's labels or annotations that the twin has applied."""
+    return {
+        key.removeprefix("f:")
+        for entry in metadata.get("managedFields", [])
+        if entry["manager"] == FIELD_MANAGER and entry["operation"] == "Apply" and not entry.get("subresource")
+        for key in entry["fieldsV1"].get("f:metadata", {}).get(f"f:{field}", {})
+        if key != "."
+    }
 
 
 def status(node: Node, address: str) -> Manifest:
@@ -110,7 +122,7 @@ def status(node: Node, address: str) -> Manifest:
 def address(node: Node, index: int) -> str:
     """The address at which the cluster knows the node, the `index`-th of the home.
 
-    Where the home doesn't say, it is one from the range that is reserved for documentation, so that nobody takes it for real.
+    Where the home doesn't say, it is one from the range that is reserved for documentation: nobody takes it for real.
     """
     first, second = node.addresses.lan, node.addresses.tailnet
     if node.joined_over == "tailnet":
@@ -119,7 +131,7 @@ def address(node: Node, index: int) -> str:
 
 
 def unknown_conditions(now: str) -> list[Manifest]:
-    """The conditions that the controller manager writes for a node that it has not heard of for too long. `now` in RFC 3339."""
+    """The conditions that the controller manager writes for a node that has been silent too long. `now` in RFC 3339."""
     return [
         {
             "type": kind,

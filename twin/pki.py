@@ -1,4 +1,7 @@
-"""The certificates of a twin. The API server and etcd each have an authority of their own: no certificate of one opens the other."""
+"""The certificates of a twin.
+
+The API server and etcd each have an authority of their own, so that no certificate of one opens the other.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ class Authority:
 
 
 def issue(folder: Path, service_ip: str) -> None:
-    """Make every certificate, key and token of a twin in `folder`, all of them or none. Does nothing when they are there."""
+    """Make every certificate, key and token of a twin in `folder`, all or none. Does nothing when they are there."""
     if folder.exists():
         return
     draft = folder.with_name(f".{folder.name}.new")

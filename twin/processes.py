@@ -1,7 +1,7 @@
 """The processes of a twin: started in the background, found again by identity, stopped without a trace.
 
-A process is known by its id together with the time it was created, since ids are used again. One that was started but never
-recorded (the command was killed in between) is found by its arguments, which all name the state folder.
+A process is known by its id together with the time it was created, since ids are used again. One that was started but
+never recorded (the command was killed in between) is found by its arguments, which all name the state folder.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import psutil
 
 from twin.state import State, read_json, write_private
 
-# Seconds that two readings of one process' creation time may differ: psutil derives it from the clock, which may be set meanwhile.
+# Seconds that two readings of one process' creation time may differ: psutil derives it from the clock.
 _CLOCK_TOLERANCE = 2.0
 
 
@@ -54,7 +54,7 @@ class Processes:
         return [str(word) for word in command]
 
     def start(self, part: Part, environment: Mapping[str, str]) -> psutil.Process:
-        """Start `part` in a session of its own, with its output in a new log (the one before is kept), and record it."""
+        """Start `part` in a session of its own, with its output in a new log (the last one is kept), and record it."""
         with contextlib.suppress(FileNotFoundError):
             os.replace(self.log(part.name), self.log(part.name).with_suffix(".log.1"))
         with self.log(part.name).open("wb") as log:
@@ -82,13 +82,13 @@ class Processes:
         for name in names:
             self._record(name).unlink(missing_ok=True)
 
-    def strays(self, names: Sequence[str]) -> list[psutil.Process]:
-        """Processes of this twin that no record of `names` tells of."""
-        known = {process.pid for name in names if (process := self.running(name))}
+    def strays(self, names: Iterable[str], programs: Set[str]) -> list[psutil.Process]:
+        """Processes of this twin that run one of `programs` (files or Python modules) and of which no record tells."""
+        known = {process.pid for name in names if (process := self.running(name))} | {os.getpid()}
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
-                if process.pid not in known and process.pid != os.getpid() and _belongs(process.cmdline(), names, self._state.root):
+                if process.pid not in known and _belongs(process.cmdline(), programs, self._state.root):
                     found.append(process)
         return [process for process in found if _is_alive(process)]
 
@@ -137,9 +137,9 @@ def _is_alive(process: psutil.Process) -> bool:
     return process.is_running()
 
 
-def _belongs(command: Sequence[str], names: Sequence[str], root: Path) -> bool:
-    """Whether a command line is that of one of the parts `names` (or of the controllers) of the twin in `root`."""
-    values = [Path(word.partition("=")[2] or word) for word in command[1:]]
+def _belongs(command: Sequence[str], programs: Set[str], root: Path) -> bool:
+    """Whether a command line is that of one of `programs`, and names something in the folder `root`."""
+    values = [Path(word.partition("=")[2] or word) for word in command]
     if not any(value.is_relative_to(root) for value in values):
         return False
-    return Path(command[0]).name in names or "twin.controllers" in command
+    return Path(command[0]).name in programs or not programs.isdisjoint(command)

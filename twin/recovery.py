@@ -15,7 +15,6 @@ import json
 import os
 import socket
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -24,12 +23,19 @@ from typing import Any
 import psutil
 
 from twin import standins
+from twin.api import Api, ApiError, Manifest
 from twin.processes import end
 from twin.standins.record import Record
 from twin.state import read_json
 
 # Seconds that a process' creation time may differ between two readings: psutil derives it from the clock.
 _CLOCK_TOLERANCE = 2.0
+
+Resource = dict[str, Any]
+"""A resource as a stack's state has it, or the part of one that is known."""
+
+Find = Callable[[Resource], list[Resource]]
+"""Everything that there is for a resource that was being created, newest last: its id and what else tells it apart."""
 
 Command = Callable[..., str]
 """Runs a Pulumi command on the stack and returns its output."""
@@ -53,12 +59,12 @@ def clear_dead_locks(folder: Path, marker: tuple[str, str]) -> str | None:
     return None
 
 
-def recover(checkpoint: Path, standin_records: Path, command: Command) -> None:
+def recover(checkpoint: Path, find: Find, command: Command) -> None:
     """Settle the pending operations in a stack's checkpoint file, if there are any."""
     if not _pending(json.loads(checkpoint.read_text())["checkpoint"].get("latest") or {}):
         return
     exported = json.loads(command("stack", "export"))
-    urns = settle(exported["deployment"], lambda state: find(state, standin_records))
+    urns = settle(exported["deployment"], find)
     with tempfile.NamedTemporaryFile("w", suffix=".json", dir=checkpoint.parent) as file:
         json.dump(exported, file)
         file.flush()
@@ -67,55 +73,93 @@ def recover(checkpoint: Path, standin_records: Path, command: Command) -> None:
         command("refresh", "--yes", "--skip-preview", *(f"--target={urn}" for urn in urns))
 
 
-def settle(deployment: dict[str, Any], find: Callable[[Mapping[str, Any]], list[str]]) -> list[str]:
+def settle(deployment: dict[str, Any], find: Find) -> list[str]:
     """Take pending operations out of a deployment, and what pending creates have made into it.
 
-    `find` gives the ids of everything that there may be for a resource, newest last. Returns the URNs of the resources
-    that the engine has to look at again.
+    Returns the URNs of the resources that the engine has to look at again.
     """
-    resources: list[dict[str, Any]] = deployment.setdefault("resources", [])
+    resources: list[Resource] = deployment.setdefault("resources", [])
     for operation in _pending(deployment):
-        created = operation["resource"]
         if operation["type"] == "creating":
-            unknown = Counter(find(created))
-            unknown.subtract(str(resource.get("id")) for resource in resources if _is_there(resource, created["urn"]))
-            new = [id for id in unknown.elements() if id]
-            if new:
-                _adopt(resources, {**created, "id": new[-1]})
+            made = find(operation["resource"])
+            for resource in resources:
+                if not resource.get("pendingReplacement"):
+                    known = next((each for each in made if _is_part(each, resource)), None)
+                    made = [each for each in made if each is not known]
+            if made:
+                _adopt(resources, {**operation["resource"], **made[-1]})
     pending = {operation["resource"]["urn"] for operation in _pending(deployment)}
     deployment["pending_operations"] = []
     return sorted({resource["urn"] for resource in resources if resource.get("custom")} & pending)
 
 
-def find(resource: Mapping[str, Any], standin_records: Path) -> list[str]:
-    """The ids of what there may be for a resource in the twin, newest last.
+def finder(standin_records: Path, kubeconfig: Path) -> Find:
+    """Looks in the records of the twin's stand-ins, and in its cluster."""
 
-    For an object in the cluster it is the id that it has if it is there: refreshing tells.
+    def find(resource: Resource) -> list[Resource]:
+        package = resource["type"].partition(":")[0]
+        if package in standins.SERVICES:
+            held = Record(standin_records, package).held_for(resource["urn"])
+            return [{"urn": entry.urn, "id": entry.id} for entry in held]
+        if package == "kubernetes":
+            return _in_cluster(resource.get("inputs", {}), Api(kubeconfig))
+        return []  # a provider, say, which is nothing outside the engine
+
+    return find
+
+
+def _in_cluster(manifest: Resource, api: Api) -> list[Resource]:
+    """What the Kubernetes provider has applied to an object: once for each name under which it did, newest last.
+
+    The provider applies each resource under a name that it makes up, and goes by that name when a field is to be
+    removed again: an object that is taken over without its name would keep such fields for ever.
     """
-    package = resource["type"].partition(":")[0]
-    if package in standins.SERVICES:
-        return [entry.id for entry in Record(standin_records, package).held_for(resource["urn"])]
-    if package == "kubernetes":
-        metadata = resource.get("inputs", {}).get("metadata", {})
-        return ["/".join(str(metadata[part]) for part in ("namespace", "name") if part in metadata)]
-    return []
+    metadata = manifest.get("metadata", {})
+    name, namespace = metadata.get("name"), metadata.get("namespace")
+    live = _live(manifest.get("apiVersion"), manifest.get("kind"), name, namespace, api)
+    managers = live.get("metadata", {}).get("managedFields", [])
+    return [
+        {"id": f"{namespace}/{name}" if namespace else name, "outputs": {"__fieldManager": manager["manager"]}}
+        for manager in sorted(managers, key=lambda manager: str(manager.get("time")))
+        if manager["manager"].startswith("pulumi-kubernetes") and manager["operation"] == "Apply"
+    ]
 
 
-def _adopt(resources: list[dict[str, Any]], created: dict[str, Any]) -> None:
+def _live(version: str | None, kind: str | None, name: str | None, namespace: str | None, api: Api) -> Manifest:
+    """An object of any kind as the cluster has it; empty if it isn't there."""
+    if not (version and kind and name):
+        return {}
+    group = f"/{'apis' if '/' in version else 'api'}/{version}"
+    try:
+        kinds = {
+            each["kind"]: each["name"] for each in api.request("GET", group)["resources"] if "/" not in each["name"]
+        }
+        if kind not in kinds:
+            return {}
+        place = f"namespaces/{namespace}/" if namespace else ""
+        return api.request("GET", f"{group}/{place}{kinds[kind]}/{name}")
+    except ApiError as error:
+        if error.status == 404:
+            return {}
+        raise
+
+
+def _adopt(resources: list[Resource], created: Resource) -> None:
     """Put a created resource where the engine would have put it."""
     for index, resource in enumerate(resources):
         if resource["urn"] == created["urn"] and not resource.get("delete"):
             # It replaces one that is there still: that one is to be deleted, once nothing depends on it any more.
             resources[index] = created
-            if _is_there(resource, created["urn"]):
+            if not resource.get("pendingReplacement"):
                 resources.append({**resource, "delete": True})
             return
     resources.append(created)
 
 
-def _is_there(resource: Mapping[str, Any], urn: str) -> bool:
-    # What is pending replacement has been deleted, and stays in the state until its replacement is made.
-    return resource["urn"] == urn and not resource.get("pendingReplacement")
+def _is_part(part: Any, whole: Any) -> bool:
+    if isinstance(part, Mapping):
+        return isinstance(whole, Mapping) and all(_is_part(part[key], whole.get(key)) for key in part)
+    return bool(part == whole)
 
 
 def _pending(deployment: Mapping[str, Any]) -> list[dict[str, Any]]:

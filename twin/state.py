@@ -1,11 +1,11 @@
 """The state folder of a twin: where everything of it lives, and what it remembers.
 
-    twin.json      its ports, and the nodes whose state was chosen by hand
-    kubeconfig     the way in, for kubectl and for Pulumi
-    pki/           authorities, certificates and tokens
-    kubeconfigs/   the ways in of its own parts
-    etcd/          the cluster's objects
-    run/, logs/    one record and one log for each running part
+twin.json      its ports, and the nodes whose state was chosen by hand
+kubeconfig     the way in, for kubectl and for Pulumi
+pki/           authorities, certificates and tokens
+kubeconfigs/   the ways in of its own parts
+etcd/          the cluster's objects
+run/, logs/    one record and one log for each running part
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from typing import Any, Literal
 
 NodeState = Literal["ready", "unknown"]
 
-# Below the ranges from which Linux and macOS take the ports of outgoing connections: a port that the twin keeps while it is down
-# isn't given away by chance.
+# Below the ranges from which Linux and macOS take the ports of outgoing connections: a port that the twin keeps while it
+# is down isn't given away by chance.
 _PORT_RANGE = range(20_000, 30_000)
 
 # What the folder holds when the command that was making it was killed.
@@ -51,13 +51,15 @@ class State:
 
     def __init__(self, root: Path) -> None:
         """`root` need not exist; relative paths count from the current folder."""
-        self.root = root.expanduser().absolute()
+        # One folder has one name, by which its processes are found.
+        self.root = root.expanduser().resolve()
         self.kubeconfig = self.root / "kubeconfig"
         self.kubeconfigs = self.root / "kubeconfigs"
         self.pki = self.root / "pki"
         self.etcd = self.root / "etcd"
         self.run = self.root / "run"
         self.logs = self.root / "logs"
+        self.egress = self.run / "egress.json"
         self.memory = self.root / "twin.json"
 
     def prepare(self) -> None:
@@ -71,7 +73,9 @@ class State:
     def _claim(self) -> None:
         if self.root.exists():
             if not self.memory.exists() and {path.name for path in self.root.iterdir()} - _MADE_FIRST:
-                raise TwinError(f"{self.root} holds files that aren't a twin's: give the twin a folder of its own (--state)")
+                raise TwinError(
+                    f"{self.root} holds files that aren't a twin's: give the twin a folder of its own (--state)"
+                )
         else:
             self.root.mkdir(parents=True)
         self.root.chmod(0o700)
@@ -116,7 +120,9 @@ class State:
                         on_wait()
                         waiting = True
                     if time.monotonic() > end:
-                        raise TwinError(f"another command has held the twin in {self.root} for {deadline:.0f} s") from None
+                        raise TwinError(
+                            f"another command has held the twin in {self.root} for {deadline:.0f} s"
+                        ) from None
                     time.sleep(0.1)
             yield
         finally:

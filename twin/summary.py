@@ -24,6 +24,7 @@ from twin.marks import GPU
 
 SLICE = "nvidia.com/gpu"
 
+_CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 _SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
 _GIBIBYTE = 2**30
 
@@ -104,8 +105,11 @@ def take(api: Api) -> Snapshot:
 
 
 def node_rows(snapshot: Snapshot) -> list[NodeRow]:
-    """Every node, in the order of their names."""
-    return [_node_row(node, _on(node, snapshot.pods)) for node in sorted(snapshot.nodes, key=_name)]
+    """Every node, servers first."""
+    ordered = sorted(
+        snapshot.nodes, key=lambda node: (_CONTROL_PLANE not in node["metadata"].get("labels", {}), _name(node))
+    )
+    return [_node_row(node, _on(node, snapshot.pods)) for node in ordered]
 
 
 def pod_rows(snapshot: Snapshot) -> list[PodRow]:
@@ -124,7 +128,9 @@ def troubles(snapshot: Snapshot) -> list[Trouble]:
 def refusals(snapshot: Snapshot) -> list[Trouble]:
     """Workloads whose pods the API server refused. Such a pod never existed, so only its maker can tell."""
     found = []
-    for maker in sorted((*snapshot.replica_sets, *snapshot.stateful_sets, *snapshot.daemon_sets, *snapshot.jobs), key=_key):
+    for maker in sorted(
+        (*snapshot.replica_sets, *snapshot.stateful_sets, *snapshot.daemon_sets, *snapshot.jobs), key=_key
+    ):
         if _lacks_pods(maker) and (message := _failed_create(maker, snapshot)):
             owner = next(iter(maker["metadata"].get("ownerReferences") or []), None)
             kind, name = (owner["kind"], owner["name"]) if owner else (maker["kind"], _name(maker))
@@ -138,7 +144,10 @@ def volume_rows(snapshot: Snapshot) -> list[VolumeRow]:
     rows = []
     for claim in sorted(snapshot.claims, key=_key):
         volume = volumes.pop(claim["spec"].get("volumeName") or "", None)
-        size = claim.get("status", {}).get("capacity", {}).get("storage") or claim["spec"]["resources"]["requests"]["storage"]
+        size = (
+            claim.get("status", {}).get("capacity", {}).get("storage")
+            or claim["spec"]["resources"]["requests"]["storage"]
+        )
         state = f"bound, {_whereabouts(volume)}" if volume else "waits"
         rows.append(VolumeRow(_key_text(claim), size, claim["spec"].get("storageClassName") or "", state))
     for volume in volumes.values():
@@ -146,7 +155,9 @@ def volume_rows(snapshot: Snapshot) -> list[VolumeRow]:
         was = f"{claim['namespace']}/{claim['name']}" if claim else "nobody's"
         phase = volume.get("status", {}).get("phase", "").lower()
         state = f"{phase}, {_whereabouts(volume)}"
-        rows.append(VolumeRow(was, volume["spec"]["capacity"]["storage"], volume["spec"].get("storageClassName") or "", state))
+        rows.append(
+            VolumeRow(was, volume["spec"]["capacity"]["storage"], volume["spec"].get("storageClassName") or "", state)
+        )
     return rows
 
 
@@ -161,8 +172,8 @@ def slices(snapshot: Snapshot, node: str) -> tuple[int, int]:
 def why_unplaced(message: str) -> str:
     """The scheduler's reason, without what it says of preemption.
 
-    >>> why_unplaced("0/3 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, 2 Insufficient cpu. preemption: …")
-    "no node takes it: 1 didn't match Pod's node affinity/selector, 2 Insufficient cpu"
+    >>> why_unplaced("0/2 nodes are available: 1 node(s) were unschedulable, 1 Insufficient cpu. preemption: …")
+    'no node takes it: 1 were unschedulable, 1 Insufficient cpu'
     """
     reasons = re.sub(r"\s*preemption:.*", "", message, flags=re.DOTALL).rstrip(". ")
     reasons = reasons.replace("untolerated taint {node.kubernetes.io/unreachable: }", "an unreachable kubelet")
@@ -170,8 +181,8 @@ def why_unplaced(message: str) -> str:
     return f"no node takes it: {found[1].replace(' node(s)', '')}" if found else reasons
 
 
-def suggestions(snapshot: Snapshot, kubeconfig: str) -> list[tuple[str, str]]:
-    """What a person may want to type next: commands, each with what it is for."""
+def suggestions(snapshot: Snapshot, twin: str, kubeconfig: str) -> list[tuple[str, str]]:
+    """What a person may want to type next: commands, each with what it is for. `twin` is how the twin's own begin."""
     answering = [_name(node) for node in snapshot.nodes if pods.is_ready(node)]
     silent = [_name(node) for node in snapshot.nodes if not pods.is_ready(node)]
     own = [pod for pod in snapshot.pods if pods.namespace(pod) not in _SYSTEM_NAMESPACES]
@@ -179,15 +190,15 @@ def suggestions(snapshot: Snapshot, kubeconfig: str) -> list[tuple[str, str]]:
     found.append((f"kubectl --kubeconfig {kubeconfig} get pods -A", "look around yourself"))
     busiest = max(answering, key=lambda name: sum(pods.node_name(pod) == name for pod in own), default=None)
     if busiest and own:
-        found.append((f"python -m twin node {busiest} unknown", "see what the home does when it falls silent"))
-    found += [(f"python -m twin node {name} ready", "have it answer again") for name in sorted(silent)]
+        found.append((f"{twin} node {busiest} unknown", "see what the home does when it falls silent"))
+    found += [(f"{twin} node {name} ready", "have it answer again") for name in sorted(silent)]
     if own:
         found.append(("make preview", "see what an edit would change"))
     return found
 
 
-def show(console: Console, snapshot: Snapshot, kubeconfig: str) -> None:
-    """Print all of it."""
+def show(console: Console, snapshot: Snapshot, twin: str, kubeconfig: str) -> None:
+    """Print all of it; `twin` and `kubeconfig` as in `suggestions`."""
     sections: list[tuple[str, RenderableType]] = [("Nodes", _nodes_table(node_rows(snapshot)))]
     if rows := pod_rows(snapshot):
         sections.append(("What runs where", _pods_table(rows)))
@@ -195,7 +206,7 @@ def show(console: Console, snapshot: Snapshot, kubeconfig: str) -> None:
         sections.append(("Volumes", _volumes_table(volumes)))
     if found := troubles(snapshot):
         sections.append(("What doesn't run, and why", _troubles_table(found)))
-    sections.append(("What to try next", _suggestions_table(suggestions(snapshot, kubeconfig))))
+    sections.append(("What to try next", _suggestions_table(suggestions(snapshot, twin, kubeconfig))))
     for title, content in sections:
         console.print(Group(Text(f"\n{title}", style="bold"), content))
 
@@ -223,8 +234,8 @@ def _gpu(node: Mapping[str, Any], placed: Objects) -> str:
     offered = _offered(node)
     if not annotation and not offered:
         return ""
-    card = json.loads(annotation) if annotation else {"model": "GPU", "count": 1}
-    name = f"{card['count']} × {card['model']}" if card["count"] > 1 else str(card["model"])
+    card: dict[str, Any] = json.loads(annotation) if annotation else {"model": "GPU", "count": 1}
+    name = f"{card['count']} x {card['model']}" if card["count"] > 1 else str(card["model"])
     return f"{name}: {sum(map(_slices, placed))} of {offered} slices" if offered else f"{name}: no slices offered"
 
 
@@ -233,7 +244,7 @@ def _pod_row(pod: Mapping[str, Any]) -> PodRow:
     return PodRow(
         namespace=pods.namespace(pod),
         name=_name(pod),
-        node=pods.node_name(pod) or "–",
+        node=pods.node_name(pod) or "-",
         state=state,
         slices=_slices(pod),
         runs=state in ("running", "completed"),
@@ -318,7 +329,9 @@ def _failed_create(maker: Mapping[str, Any], snapshot: Snapshot) -> str | None:
 
 def _refusal(message: str) -> str:
     """The reason in the API server's words, without the pod's made-up name."""
-    return re.sub(r'^(Error creating: |create Pod \S+ in \S+ \S+ failed error: )*pods "[^"]*" is forbidden: ', "", message)
+    return re.sub(
+        r'^(Error creating: |create Pod \S+ in \S+ \S+ failed error: )*pods "[^"]*" is forbidden: ', "", message
+    )
 
 
 def _last_event(about: Mapping[str, Any], events: Objects) -> Mapping[str, Any] | None:
@@ -331,7 +344,9 @@ def _whereabouts(volume: Mapping[str, Any]) -> str:
     spec = volume["spec"]
     kept = "kept" if spec.get("persistentVolumeReclaimPolicy") == "Retain" else "deleted"
     terms = spec.get("nodeAffinity", {}).get("required", {}).get("nodeSelectorTerms") or []
-    nodes = [value for term in terms for each in term.get("matchExpressions") or [] for value in each.get("values") or []]
+    nodes = [
+        value for term in terms for each in term.get("matchExpressions") or [] for value in each.get("values") or []
+    ]
     where = f"on {', '.join(nodes)}" if nodes else f"by {spec['csi']['driver']}" if "csi" in spec else "anywhere"
     return f"{where}, {kept} with its claim" if kept == "deleted" else f"{where}, kept when its claim goes"
 
@@ -342,7 +357,7 @@ def _on(node: Mapping[str, Any], all_pods: Objects) -> list[Mapping[str, Any]]:
 
 
 def _requested(pod: Mapping[str, Any], resource: str) -> Decimal:
-    """What the scheduler counts for the pod: all containers together, or the largest that initialises, whichever is more."""
+    """What the scheduler counts for the pod: all its containers, or the largest that initialises, whichever is more."""
     spec = pod["spec"]
     always = [each for each in spec.get("initContainers") or [] if each.get("restartPolicy") == "Always"]
     first = [each for each in spec.get("initContainers") or [] if each.get("restartPolicy") != "Always"]
@@ -426,5 +441,3 @@ def _suggestions_table(rows: Iterable[tuple[str, str]]) -> Table:
     for command, purpose in rows:
         table.add_row(Text(command, style="bold cyan"), Text(purpose, style="dim"))
     return table
-
-

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,12 @@ class WrongHome:
 
 
 def config(name: str = "small") -> dict[str, Any]:
-    """The config of a good home, keys without the `homebrain:` prefix."""
+    """A copy of the config of a good home, keys without the `homebrain:` prefix."""
+    return copy.deepcopy(_config(name))
+
+
+@cache
+def _config(name: str) -> dict[str, Any]:
     keys = yaml.safe_load(GOOD[name].read_text())["config"]
     return {key.removeprefix("homebrain:"): value for key, value in keys.items() if key.startswith("homebrain:")}
 
@@ -59,7 +65,8 @@ def stack_file(config: dict[str, Any]) -> str:
     return yaml.safe_dump({"config": {f"homebrain:{key}": value for key, value in config.items()}}, sort_keys=False)
 
 
-def wrong_homes() -> list[WrongHome]:
+@cache
+def wrong_homes() -> tuple[WrongHome, ...]:
     """Every document in `wrong/`: a `change` to a good home (`small` unless `home` names another), or a `text`."""
     homes = []
     for file in sorted((HERE / "wrong").glob("*.yaml")):
@@ -67,4 +74,4 @@ def wrong_homes() -> list[WrongHome]:
         keys = None if "text" in document else changed(config(document.get("home", "small")), document["change"])
         text = document["text"] if keys is None else stack_file(keys)
         homes.append(WrongHome(file.stem, keys, text, tuple(document["says"])))
-    return homes
+    return tuple(homes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -83,7 +84,8 @@ class Program:
         runtime = {"name": "python", "options": {"virtualenv": sys.prefix}}
         (self._program / "Pulumi.yaml").write_text(json.dumps({"name": "tried", "runtime": runtime}), encoding="utf-8")
         (self._program / "__main__.py").write_text(_PROGRAM, encoding="utf-8")
-        self._pulumi("stack", "init", "tried")
+        code, output = self._pulumi("stack", "init", "tried")
+        assert code == 0, output
 
     def preview(
         self, resources: list[tuple[str, str, dict[str, Any]]], config: dict[str, Any] | None = None
@@ -95,16 +97,16 @@ class Program:
         if config is not None:
             (self._folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
             arguments += ["--policy-pack-config", str(self._folder / "config.json")]
-        done = self._pulumi("preview", *arguments)
+        code, output = self._pulumi("preview", *arguments)
         lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
         told = [event["policyEvent"] for event in map(json.loads, lines) if "policyEvent" in event]
         events = [
             (event["enforcementLevel"], event.get("resourceUrn", "").rpartition("::")[2], event["message"])
             for event in told
         ]
-        return Preview(done.returncode, done.stdout + done.stderr, events)
+        return Preview(code, output, events)
 
-    def _pulumi(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def _pulumi(self, *arguments: str) -> tuple[int, str]:
         environment = {
             "HOME": str(self._folder / "home"),
             "PATH": f"{TOOLS}{os.pathsep}{os.environ['PATH']}",
@@ -116,11 +118,19 @@ class Program:
             "PULUMI_HOME": str(self._folder / "home"),
             "PULUMI_SKIP_UPDATE_CHECK": "1",
         }
-        return subprocess.run(
+        started = subprocess.Popen(
             [TOOLS / "pulumi", *arguments, "--non-interactive", "--color", "never"],
             cwd=self._program,
             env=environment,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
-            timeout=300,
+            start_new_session=True,
         )
+        try:
+            output, _ = started.communicate(timeout=180)
+        except subprocess.TimeoutExpired:
+            # The engine's plugins are its children's children.
+            os.killpg(started.pid, signal.SIGKILL)
+            raise
+        return started.returncode, output

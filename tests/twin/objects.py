@@ -68,7 +68,13 @@ def claim(name: str, where: str, storage_class: str, mode: str = "ReadWriteOnce"
 
 def storage_class(name: str, provisioner: str = "rancher.io/local-path", **fields: Any) -> Manifest:
     metadata = {"name": name}
-    return {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": metadata, "provisioner": provisioner, **fields}
+    return {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": metadata,
+        "provisioner": provisioner,
+        **fields,
+    }
 
 
 def mounting(claim_name: str) -> list[Manifest]:

@@ -84,7 +84,9 @@ def test_the_kubeconfig_verifies_the_api_server_and_a_wrong_token_is_refused(twi
 
     def status(headers: dict[str, str], trust: ssl.SSLContext) -> int:
         try:
-            with urllib.request.urlopen(urllib.request.Request(f"{server}/api", headers=headers), context=trust) as answer:
+            with urllib.request.urlopen(
+                urllib.request.Request(f"{server}/api", headers=headers), context=trust
+            ) as answer:
                 return int(answer.status)
         except HTTPError as error:
             return error.code
@@ -99,7 +101,9 @@ def test_the_kubeconfig_verifies_the_api_server_and_a_wrong_token_is_refused(twi
 
 def test_nobody_but_its_owner_reads_anything_of_a_twin(twin: Twin) -> None:
     assert twin.state.stat().st_mode & 0o777 == 0o700
-    readable = [path for path in (twin.state, *twin.state.rglob("*")) if path.stat().st_mode & 0o077 and secretive(path)]
+    readable = [
+        path for path in (twin.state, *twin.state.rglob("*")) if path.stat().st_mode & 0o077 and secretive(path)
+    ]
     assert readable == []
 
 
@@ -111,9 +115,9 @@ def secretive(path: Path) -> bool:
 def test_the_simulated_parts_have_no_more_rights_than_they_need(twin: Twin) -> None:
     for part in ("kwok", "controllers", "kube-controller-manager", "kube-scheduler"):
         api = Api(twin.state / "kubeconfigs" / part)
-        with pytest.raises(ApiError, match="cannot create resource \"namespaces\""):
+        with pytest.raises(ApiError, match='cannot create resource "namespaces"'):
             api.create(objects.namespace("mine"))
-    with pytest.raises(ApiError, match="cannot list resource \"secrets\""):
+    with pytest.raises(ApiError, match='cannot list resource "secrets"'):
         Api(twin.state / "kubeconfigs" / "kwok").list("Secret")
 
 
@@ -131,6 +135,16 @@ def test_a_pod_runs_where_the_scheduler_puts_it(api: Api, room: str) -> None:
     assert plain["status"]["hostIP"] == "192.168.0.206"
     api.delete("Pod", "plain", room)
     eventually(lambda: objects.phase(api, "plain", room), "gone")
+
+
+def test_nothing_leaves_the_twin_when_somebody_asks_for_logs_or_a_proxy(api: Api, room: str) -> None:
+    api.create(objects.pod("plain", room))
+    eventually(lambda: objects.phase(api, "plain", room), "Running")
+    plain = f"/api/v1/namespaces/{room}/pods/plain"
+    with pytest.raises(ApiError, match="no preferred addresses found"):
+        api.request("GET", f"{plain}/log")
+    with pytest.raises(ApiError, match="nothing-leaves-a-twin"):
+        api.request("GET", f"{plain}/proxy/")
 
 
 def test_a_restricted_namespace_refuses_a_privileged_pod(api: Api) -> None:
@@ -204,9 +218,7 @@ def test_a_local_volume_is_made_where_its_pod_goes_and_goes_with_its_claim(api: 
 
 
 def test_a_volume_of_a_retaining_class_outlives_its_claim(api: Api, room: str) -> None:
-    api.apply(
-        objects.storage_class("keeping", volumeBindingMode="WaitForFirstConsumer", reclaimPolicy="Retain")
-    )
+    api.apply(objects.storage_class("keeping", volumeBindingMode="WaitForFirstConsumer", reclaimPolicy="Retain"))
     api.create(objects.claim("data", room, "keeping"))
     api.create(objects.pod("writer", room, volumes=objects.mounting("data")))
     name = eventually(lambda: objects.volume_of(api, "data", room))
@@ -231,7 +243,12 @@ def test_a_class_whose_driver_nobody_declared_makes_no_volume_until_somebody_doe
         return found[0] if found else ""
 
     eventually(told, says("driver.example.org"))
-    driver = {"apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver", "metadata": {"name": "driver.example.org"}, "spec": {}}
+    driver = {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "CSIDriver",
+        "metadata": {"name": "driver.example.org"},
+        "spec": {},
+    }
     api.create(driver)
     assert eventually(lambda: objects.volume_of(api, "data", room))
 

@@ -83,13 +83,24 @@ class Tiny:
     @contextmanager
     def held_at(self, fault: Fault) -> Iterator[threading.Thread]:
         """An `up` that stays where the fault says while the block runs."""
-        with faults.armed(self.engine.standins, fault):
-            thread = threading.Thread(target=self._up)
-            thread.start()
-            wait_until(lambda: faults.is_held(self.engine.standins) or not thread.is_alive())
-            assert thread.is_alive(), self.failure
+        faults.arm(self.engine.standins, fault)
+        with self.running_up() as up:
+            try:
+                wait_until(lambda: faults.is_held(self.engine.standins) or not up.is_alive())
+                assert up.is_alive(), self.failure
+                yield up
+            finally:
+                faults.disarm(self.engine.standins)
+
+    @contextmanager
+    def running_up(self) -> Iterator[threading.Thread]:
+        """An `up` beside the block, which is over when the block and it are."""
+        thread = threading.Thread(target=self._up)
+        thread.start()
+        try:
             yield thread
-        thread.join(DEADLINE)
+        finally:
+            thread.join(DEADLINE)
 
     def kill_at(self, fault: Fault) -> None:
         """An `up` whose engine is killed where the fault says."""

@@ -132,24 +132,29 @@ def alive(process: int) -> bool:
 class Machine:
     """A machine of a test's own: a home, a PATH, a Go, a cache, and a checkout with the real pins."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, like: Machine | None = None) -> None:
         self.root = root
         self.path = root / "path"
         self.cache = root / "cache"
-        self.checkout = self.clone("checkout")
         self.environment = {
             "PATH": str(self.path),
             "HOME": str(root / "home"),
             "HOMEBRAIN_CACHE": str(self.cache),
             "CI": "true",
         }
+        self.checkout = root / "checkout"
+        if like:
+            shutil.copytree(like.root, root, symlinks=True, dirs_exist_ok=True)
+        else:
+            self.clone("checkout")
+            self.make_modules()
         self.go = script(self.path / "go", GO.replace("HERE", str(self.path)))
+
+    def make_modules(self) -> None:
+        """What Go downloads and what it builds."""
         for file in (one for folder in FOLDERS for one in (*folder.beside_source, *folder.beside_binary)):
-            source = self.path / "module" / file.path
-            source.parent.mkdir(parents=True, exist_ok=True)
-            source.write_text("#!/bin/sh\n")
-        place = self.place()
-        for pin in place.pins:
+            script(self.path / "module" / file.path, "#!/bin/sh\n")
+        for pin in self.place().pins:
             given = {wanted: comes_out for comes_out, wanted in pin.folder.comes_out_as}
             for tool in pin.folder.tools:
                 if tool.name not in LAUNCHERS:
@@ -167,18 +172,24 @@ class Machine:
         made = executable(self.path / "products" / pin.name / name, version)
         made.rename(made.with_name(comes_out))
 
-    def place(self, checkout: Path | None = None, **variables: str) -> Workplace:
+    def place(self, checkout: Path | None = None, variables: Mapping[str, str] | None = None) -> Workplace:
         """The workplace as the script sees it."""
-        return Workplace(checkout or self.checkout, {**self.environment, **variables})
+        return Workplace(checkout or self.checkout, {**self.environment, **(variables or {})})
 
     def wanted(self, name: str) -> str:
         """The pinned version of a tool."""
         return next(pin.version(tool) for pin in self.place().pins for tool in pin.folder.tools if tool.name == name)
 
+    def survey(self, **variables: str) -> dict[str, Path]:
+        """The tools that are taken from the machine, by name."""
+        place = self.place(variables=variables)
+        found = machine.candidates(place.pins, place.environment, (place.bin, place.cache))
+        return machine.usable(place.pins, found)
+
     def prepare(self, checkout: Path | None = None, **variables: str) -> tuple[bool, str]:
         """Makes the tools ready; (whether there was anything to do, what was said)."""
         out = io.StringIO()
-        place = self.place(checkout, **variables)
+        place = self.place(checkout, variables)
         return bootstrap.prepare(place, "tools", Console(out, place.environment)), out.getvalue()
 
     def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
@@ -213,6 +224,22 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
     hanging = made.path / "hanging"
     if hanging.exists():
         assert eventually(lambda: not alive(int(hanging.read_text())))
+
+
+@pytest.fixture(scope="module")
+def built_once(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    """What `ready` is copied from."""
+    made = Machine(tmp_path_factory.mktemp("machine"))
+    made.prepare()
+    return made
+
+
+@pytest.fixture
+def ready(built_once: Machine, tmp_path: Path) -> Machine:
+    """A machine on which everything is built and linked."""
+    made = Machine(tmp_path, like=built_once)
+    made.prepare()
+    return made
 
 
 # What is pinned
@@ -318,32 +345,28 @@ def test_the_machine_s_own_pulumi_needs_its_language_host_and_the_pinned_age(
 ) -> None:
     for name in {"pulumi", "pulumi-language-python", *LAUNCHERS} - {left_out}:
         executable(home.path / name, version.format(pin=home.wanted("pulumi")))
-    home.prepare()
-    for name in ("pulumi", "pulumi-language-python", *LAUNCHERS):
-        assert (home.bin / name).resolve().is_relative_to(home.path) is used
-    assert ("pulumi" in home.built) is not used
+    assert set(home.survey()) == ({"pulumi", "pulumi-language-python", *LAUNCHERS} if used else set())
 
 
 def test_a_name_alone_is_not_trusted(home: Machine) -> None:
     says(home.path / "kwok", "Kwok, the game of waterfowl, version 7")
     says(home.path / "etcd", f"not etcd Version: {home.wanted('etcd')}")
     says(home.path / "pulumi-resource-kubernetes", "12345")
-    home.prepare()
-    assert {(home.bin / name).resolve().is_relative_to(home.cache) for name in NAMES} == {True}
+    assert home.survey() == {}
 
 
 def test_the_first_fitting_tool_on_path_is_taken_though_another_comes_before_it(home: Machine) -> None:
     executable(home.root / "old" / "kubectl", "1.20.0")
     kubectl = executable(home.path / "kubectl", home.wanted("kubectl"))
-    home.prepare(PATH=f"{home.root / 'old'}:{home.path}")
-    assert Path(os.readlink(home.bin / "kubectl")) == kubectl
+    assert home.survey(PATH=f"{home.root / 'old'}:{home.path}") == {"kubectl": kubectl}
 
 
 def test_the_provider_is_found_among_pulumi_s_plugins_and_asked(home: Machine) -> None:
     version = home.wanted("pulumi-resource-kubernetes")
     folder = home.root / "home" / ".pulumi" / "plugins" / f"resource-kubernetes-v{version}"
     plugin = executable(folder / "pulumi-resource-kubernetes", version)
-    assert "pulumi-resource-kubernetes" in home.prepare()[1]
+    assert home.survey() == {plugin.name: plugin}
+    home.prepare()
     assert Path(os.readlink(home.bin / plugin.name)) == plugin
     assert "pulumi-kubernetes" not in home.built
 
@@ -352,8 +375,7 @@ def test_a_plugin_folder_whose_plugin_says_another_version_is_passed_over(home: 
     version = home.wanted("pulumi-resource-kubernetes")
     folder = home.root / "home" / ".pulumi" / "plugins" / f"resource-kubernetes-v{version}"
     executable(folder / "pulumi-resource-kubernetes", "4.24.0")
-    home.prepare()
-    assert "pulumi-kubernetes" in home.built
+    assert home.survey() == {}
 
 
 def test_a_plugin_is_asked_as_a_real_grpc_server_wants_it(tmp_path: Path) -> None:
@@ -377,12 +399,10 @@ server.wait_for_termination()
     assert plugin_version(plugin) == "1.2.3-real"
 
 
-def test_what_the_script_made_itself_is_not_taken_for_the_machine_s(home: Machine) -> None:
-    home.prepare()
-    everything = f"{home.bin}:{home.place().pins[0].bin}:{home.path}"
-    place = home.place(PATH=everything)
-    found = machine.candidates(place.pins, place.environment, (place.bin, place.cache))
-    assert machine.usable(place.pins, found) == {}
+def test_what_the_script_made_itself_is_not_taken_for_the_machine_s(ready: Machine) -> None:
+    another = ready.clone("another")
+    ready.prepare(another)
+    assert ready.survey(PATH=f"{ready.bin}:{another}/.tools/bin:{ready.place().pins[0].bin}:{ready.path}") == {}
 
 
 # What is built
@@ -408,77 +428,71 @@ def test_nothing_is_left_in_the_checkout_but_the_links(home: Machine) -> None:
     assert not (home.cache / "work").exists()
 
 
-def test_a_second_run_starts_no_process_at_all(home: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    home.prepare()
-
+def test_a_second_run_starts_no_process_at_all(ready: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a process was started")
 
     monkeypatch.setattr(subprocess, "Popen", refuse)
-    assert home.prepare() == (False, "")
+    assert ready.prepare() == (False, "")
 
 
-def test_a_second_clone_builds_nothing(home: Machine) -> None:
-    home.prepare()
-    once = home.built
-    another = home.clone("another")
-    assert home.prepare(another)[0]
-    assert home.built == once
+def test_a_second_clone_builds_nothing(ready: Machine) -> None:
+    once = ready.built
+    another = ready.clone("another")
+    assert ready.prepare(another)[0]
+    assert ready.built == once
     assert {path.name for path in (another / ".tools" / "bin").iterdir()} == NAMES
 
 
-def test_changed_pins_build_their_folder_again_and_no_other(home: Machine) -> None:
-    home.prepare()
-    with (home.checkout / "tools" / "cluster" / "go.sum").open("a") as pins:
+def test_changed_pins_build_their_folder_again_and_no_other(ready: Machine) -> None:
+    with (ready.checkout / "tools" / "cluster" / "go.sum").open("a") as pins:
         pins.write("\n")
-    home.prepare()
-    assert sorted(home.built) == sorted([*(folder.name for folder in FOLDERS), "cluster"])
+    ready.prepare()
+    assert sorted(ready.built) == sorted([*(folder.name for folder in FOLDERS), "cluster"])
 
 
-def test_links_heal(home: Machine) -> None:
-    home.prepare()
-    link = home.bin / "kubectl"
+def test_links_heal(ready: Machine) -> None:
+    link = ready.bin / "kubectl"
     harms: tuple[Callable[[], object], ...] = (
         link.unlink,
         lambda: pyvenv.replace_link(link, Path("/nowhere/kubectl")),
         lambda: shutil.copyfile("/bin/sh", link.with_name("copy")) and link.with_name("copy").replace(link),
-        lambda: home.place().stamp.write_text("{"),
+        lambda: ready.place().stamp.write_text("{"),
     )
     for harm in harms:
         harm()
-        assert home.prepare()[0]
-        assert link.resolve() == next(pin for pin in home.place().pins if pin.name == "cluster").bin / "kubectl"
-    assert len(home.built) == len(FOLDERS)
+        assert ready.prepare()[0]
+        assert link.resolve() == next(pin for pin in ready.place().pins if pin.name == "cluster").bin / "kubectl"
+    assert len(ready.built) == len(FOLDERS)
 
 
-def test_a_binary_gone_from_the_cache_is_built_again(home: Machine) -> None:
-    home.prepare()
-    (home.bin / "etcd").resolve().unlink()
-    home.prepare()
-    assert home.built.count("cluster") == 2
-    assert os.access(home.bin / "etcd", os.X_OK)
+def test_a_binary_gone_from_the_cache_is_built_again(ready: Machine) -> None:
+    (ready.bin / "etcd").resolve().unlink()
+    ready.prepare()
+    assert ready.built.count("cluster") == 2
+    assert os.access(ready.bin / "etcd", os.X_OK)
 
 
-def test_an_upgraded_tool_of_the_machine_is_asked_again(home: Machine) -> None:
-    kubectl = executable(home.path / "kubectl", home.wanted("kubectl"))
-    home.prepare()
+def test_an_upgraded_tool_of_the_machine_is_asked_again(ready: Machine) -> None:
+    kubectl = executable(ready.path / "kubectl", ready.wanted("kubectl"))
+    ready.place().stamp.unlink()
+    ready.prepare()
+    assert Path(os.readlink(ready.bin / "kubectl")) == kubectl
     executable(kubectl, "1.99.0-later")
-    home.prepare()
-    assert (home.bin / "kubectl").resolve().is_relative_to(home.cache)
+    ready.prepare()
+    assert (ready.bin / "kubectl").resolve().is_relative_to(ready.cache)
 
 
-def test_a_link_that_belongs_to_no_pin_is_taken_away(home: Machine) -> None:
-    home.prepare()
-    (home.bin / "kubeadm").symlink_to("/bin/sh")
-    home.place().stamp.unlink()
-    home.prepare()
-    assert {path.name for path in home.bin.iterdir()} == NAMES
+def test_a_link_that_belongs_to_no_pin_is_taken_away(ready: Machine) -> None:
+    (ready.bin / "kubeadm").symlink_to("/bin/sh")
+    ready.place().stamp.unlink()
+    ready.prepare()
+    assert {path.name for path in ready.bin.iterdir()} == NAMES
 
 
-def test_a_moved_checkout_still_has_its_tools(home: Machine) -> None:
-    home.prepare()
-    moved = home.checkout.rename(home.root / "moved")
-    home.prepare(moved)
+def test_a_moved_checkout_still_has_its_tools(ready: Machine) -> None:
+    moved = ready.checkout.rename(ready.root / "moved")
+    ready.prepare(moved)
     assert all(os.access(moved / ".tools" / "bin" / name, os.X_OK) for name in NAMES)
 
 
@@ -557,39 +571,53 @@ def test_too_little_disk_is_said_before_anything_is_built(home: Machine, monkeyp
 # When it goes wrong
 
 
-@pytest.mark.parametrize(
-    ("reason", "advice"),
-    [
-        ("write /x: no space left on device", "The disk is full"),
-        ("dial tcp: lookup example.org: i/o timeout", "The network could not be reached: check it, and HTTPS_PROXY"),
-        ("compile: signal: killed", "Memory ran out"),
-        ("verifying module: checksum mismatch", "A module is not what go.sum says"),
-        ("x509: certificate signed by unknown authority", "The connection was not trusted"),
-        ("undefined: x", "The log's end above says why"),
-    ],
-)
-def test_a_failed_step_says_which_and_what_to_do(
-    home: Machine, monkeypatch: pytest.MonkeyPatch, reason: str, advice: str
+def test_a_failed_step_says_which_and_what_to_do_and_keeps_what_was_done(
+    home: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = io.StringIO()
-    for name, value in {**home.environment, "FAKE_GO": "cluster fails", "FAKE_GO_SAYS": reason}.items():
+    failing = {"FAKE_GO": "cluster fails", "FAKE_GO_SAYS": "write /x: no space left on device"}
+    for name, value in {**home.environment, **failing}.items():
         monkeypatch.setenv(name, value)
     assert bootstrap.main(["tools"], home.checkout, out) == 1
     said = out.getvalue()
     assert re.search(r"✗ building cluster failed after \S+s \(exit code 1\)\.", said)
-    assert f"    {reason}\n" in said
+    assert "    write /x: no space left on device\n" in said
     assert "    line 39\n" in said
     assert "line 10\n" not in said
     assert f"The whole log: {home.cache / 'logs' / 'cluster.log'}" in said
-    assert f"What to do: {advice}" in said
-    # What was built before it is kept, and only the rest is built then.
-    before = home.built
-    assert before == ["pulumi-language-python", "pulumi"]
+    assert f"What to do: The disk is full: make room (the cache is {home.cache})" in said
+    assert home.built == ["pulumi-language-python", "pulumi"]
     home.prepare()
     assert sorted(home.built) == sorted(folder.name for folder in FOLDERS)
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    ("reason", "advice"),
+    [
+        ("dial tcp: lookup example.org: i/o timeout", "The network could not be reached: check it, and HTTPS_PROXY"),
+        ("compile: signal: killed", "Memory ran out"),
+        ("verifying module: checksum mismatch", "A module is not what go.sum says"),
+        ("x509: certificate signed by unknown authority", "The connection was not trusted"),
+        ("# runtime/cgo: cannot find -lc", "The C compiler is not set up"),
+        ("undefined: x", "The log's end above says why"),
+    ],
+)
+def test_the_advice_fits_the_reason(tmp_path: Path, reason: str, advice: str) -> None:
+    step = Step(Console(io.StringIO(), {}), "building cluster")
+    command = [*("sh", "-c"), f"echo {shlex.quote(reason)}; exit 3"]
+    with pytest.raises(StepError, match=r"building cluster failed after \S+ \(exit code 3\)") as problem:
+        progress.run(command, step=step, log=tmp_path / "logs" / "log", environment=os.environ)
+    assert problem.value.advice.startswith(advice)
+    assert problem.value.tail[-1] == reason
+
+
+def test_a_command_that_is_not_there_is_a_failed_step(tmp_path: Path) -> None:
+    step = Step(Console(io.StringIO(), {}), "building cluster")
+    with pytest.raises(StepError, match="building cluster failed: /nowhere/go can't be run: No such file"):
+        progress.run(["/nowhere/go"], step=step, log=tmp_path / "log", environment=os.environ)
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_build_leaves_no_half_binary_and_no_process(home: Machine, ending: signal.Signals) -> None:
     running = home.start("tools", FAKE_GO="cluster hangs")
     hanging = home.path / "hanging"
@@ -677,19 +705,18 @@ def test_a_cache_that_can_t_be_made_is_explained(home: Machine) -> None:
 # The Go caches
 
 
-def test_dropping_the_go_caches_frees_them_though_go_made_them_read_only(home: Machine) -> None:
-    home.prepare()
-    module = home.cache / "go" / "mod" / "example.org" / "one@v1"
+def test_dropping_the_go_caches_frees_them_though_go_made_them_read_only(ready: Machine) -> None:
+    module = ready.cache / "go" / "mod" / "example.org" / "one@v1"
     module.mkdir(parents=True)
     (module / "one.go").write_text("package one\n" * 1000)
     (module / "one.go").chmod(stat.S_IRUSR)
     module.chmod(stat.S_IRUSR | stat.S_IXUSR)
     out = io.StringIO()
-    bootstrap.drop_go_caches(home.place(), Console(out, {}))
-    assert not (home.cache / "go").exists()
+    bootstrap.drop_go_caches(ready.place(), Console(out, {}))
+    assert not (ready.cache / "go").exists()
     assert "freed; the built tools stay" in out.getvalue()
-    assert home.prepare() == (False, "")
-    bootstrap.drop_go_caches(home.place(), Console(out, {}))
+    assert ready.prepare() == (False, "")
+    bootstrap.drop_go_caches(ready.place(), Console(out, {}))
     assert "there was nothing to drop" in out.getvalue()
 
 
@@ -844,25 +871,26 @@ def test_the_doctor_works_before_anything_is_there(home: Machine) -> None:
     assert not home.cache.exists()
 
 
-def test_the_doctor_finds_all_in_order_afterwards(home: Machine, pip: Pip) -> None:
-    kubectl = executable(home.path / "kubectl", home.wanted("kubectl"))
-    bootstrap.prepare(home.place(), "all", Console(io.StringIO(), {}))
-    code, said = doctor(home.place())
+def test_the_doctor_finds_all_in_order_afterwards(ready: Machine, pip: Pip) -> None:
+    kubectl = executable(ready.path / "kubectl", ready.wanted("kubectl"))
+    ready.place().stamp.unlink()
+    bootstrap.prepare(ready.place(), "all", Console(io.StringIO(), {}))
+    code, said = doctor(ready.place())
     assert code == 0, said
     assert "✓ All there." in said
     assert f"machine: {kubectl}" in said
-    assert len(re.findall(rf"^✓ .* built: {home.cache}/toolchain/\S+/bin$", said, re.MULTILINE)) == 10
+    assert len(re.findall(rf"^✓ .* built: {ready.cache}/toolchain/\S+/bin$", said, re.MULTILINE)) == 10
     lines = said.splitlines()
     header = next(line for line in lines if "wanted" in line)
     column = header.index("wanted")
     assert all(line[column - 1] == " " != line[column] for line in lines[3:14])
 
 
-def test_the_doctor_sees_links_of_older_pins(home: Machine, pip: Pip) -> None:
-    bootstrap.prepare(home.place(), "all", Console(io.StringIO(), {}))
-    with (home.checkout / "tools" / "pulumi" / "go.sum").open("a") as pins:
+def test_the_doctor_sees_links_of_older_pins(ready: Machine, pip: Pip) -> None:
+    bootstrap.prepare(ready.place(), "all", Console(io.StringIO(), {}))
+    with (ready.checkout / "tools" / "pulumi" / "go.sum").open("a") as pins:
         pins.write("\n")
-    code, said = doctor(home.place())
+    code, said = doctor(ready.place())
     assert code == 1
     assert "of other pins than tools/pulumi has now" in said
     assert "Not in order: pulumi." in said

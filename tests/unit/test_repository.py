@@ -35,6 +35,8 @@ def files() -> Iterator[Path]:
 
 
 FILES = tuple(files())
+JSON = tuple(path for path in FILES if path.suffix == ".json")
+YAML = tuple(path for path in FILES if path.suffix in (".yaml", ".yml") and not path.is_relative_to(WRONG))
 DOCUMENTS = tuple(path for path in FILES if path.suffix == ".md")
 DECISIONS = tuple(sorted((ROOT / "docs" / "decisions").glob("*.md")))
 
@@ -61,17 +63,14 @@ def test_no_file_names_a_package_registry() -> None:
     assert named(found) == []
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if path.suffix == ".json"], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", JSON, ids=lambda path: str(path.relative_to(ROOT)))
 def test_json_files_can_be_read(path: Path) -> None:
     json.loads(path.read_text())
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in FILES if path.suffix in (".yaml", ".yml")], ids=lambda path: path.name
-)
+@pytest.mark.parametrize("path", YAML, ids=lambda path: str(path.relative_to(ROOT)))
 def test_yaml_files_can_be_read(path: Path) -> None:
-    if not path.is_relative_to(WRONG):
-        assert list(yaml.safe_load_all(path.read_text()))
+    assert list(yaml.safe_load_all(path.read_text()))
 
 
 # Pages.
@@ -115,7 +114,8 @@ def pins(name: str) -> dict[str, str]:
     found = {}
     for line in lines:
         if line and not line.startswith(("-r ", "-c ")):
-            assert (pin := re.fullmatch(r"([A-Za-z0-9._-]+)==([\w.!+]+)", line)), f"{name}: {line}"
+            pin = re.fullmatch(r"([A-Za-z0-9._-]+)==([\w.!+]+)", line)
+            assert pin, f"{name}: {line}"
             found[re.sub(r"[-_.]+", "-", pin[1]).lower()] = pin[2]
     return found
 

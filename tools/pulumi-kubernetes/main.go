@@ -1,6 +1,6 @@
 // The real Kubernetes provider, started by a main of our own: the provider module's
 // own main embeds two generated files that the module does not carry to where it wants
-// them. tools/bootstrap.py copies both beside this file before it builds.
+// them. tools/bootstrap.py builds a copy of this file with both put beside it.
 package main
 
 import (
@@ -9,7 +9,7 @@ import (
 	"github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/provider"
 )
 
-// Version is the provider release whose Go module go.mod pins.
+// version is the provider release whose Go module go.mod pins.
 const version = "4.25.0"
 
 //go:embed schema.json

@@ -5,5 +5,6 @@
     csi       enters a driver on a node while the driver's pod runs there
     volumes   makes the volumes that claims ask for, and removes them
 
-Each is a pure part (plain objects in, decisions out) and a `reconcile` that compares and acts; called again, it does nothing.
+Each is a pure part (plain objects in, decisions out) and a `reconcile` that compares and acts; called again, it does
+nothing.
 """

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
-from twin.api import Api, ApiError, Manifest, Unreachable
+from twin.api import Api, ApiError, Manifest, UnreachableError
 
 _log = logging.getLogger(__name__)
 
@@ -51,10 +51,12 @@ class Cache:
             return len(self._objects) == len(self._kinds)
 
     def all(self, kind: str) -> Sequence[Manifest]:
+        """See `Objects`; for a kind that is followed and has been read."""
         with self._lock:
             return list(self._objects[kind].values())
 
     def get(self, kind: str, name: str, namespace: str = "") -> Manifest | None:
+        """See `Objects`; for a kind that is followed and has been read."""
         with self._lock:
             return self._objects[kind].get((namespace, name))
 
@@ -67,7 +69,7 @@ class Cache:
                 self.changed.set()
                 while True:
                     version = self._watch(kind, version)
-            except (ApiError, Unreachable) as error:
+            except (ApiError, UnreachableError) as error:
                 # 410: the server no longer knows that version, so everything is read again.
                 if not (isinstance(error, ApiError) and error.status == 410):
                     _log.warning("watching %s: %s", kind, error)

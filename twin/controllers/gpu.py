@@ -1,6 +1,7 @@
 """The GPUs of a node as pods can ask for them: what the NVIDIA device plugin that runs there makes of the cards.
 
-Source: k8s-device-plugin, api/config/v1 (config.go, replicas.go, resources.go); its `resources` and renames are ignored there, too.
+Source: k8s-device-plugin, api/config/v1 (config.go, replicas.go, resources.go). A config's own `resources` and `rename`
+are ignored there, too.
 """
 
 from __future__ import annotations
@@ -44,12 +45,14 @@ def cards(node: Mapping[str, Any]) -> int:
 
 
 def devices(pod: pods.Pod, container: Mapping[str, Any], node: Mapping[str, Any], objects: Objects) -> dict[str, int]:
-    """What the device plugin in `container` registers on `node`: counts by resource. Raises `PluginError` when it would end."""
+    """What the plugin in `container` registers on `node`: counts by resource. Raises `PluginError` when it would end."""
     config = config_file(pod, container, objects)
     # Without the nvidia runtime the plugin sees no driver, whatever the machine has.
     if pod["spec"].get("runtimeClassName") != "nvidia" or not cards(node):
         if _fails_without_driver(container):
-            raise PluginError("error starting plugins: invalid device discovery strategy: no NVML, runtimeClassName is not nvidia")
+            raise PluginError(
+                "error starting plugins: invalid device discovery strategy: no NVML, runtimeClassName is not nvidia"
+            )
         return {}
     return advertised(config, cards(node))
 
@@ -82,7 +85,7 @@ def config_file(pod: pods.Pod, container: Mapping[str, Any], objects: Objects) -
 
 
 def advertised(config: str | None, count: int) -> dict[str, int]:
-    """What the plugin offers of `count` cards with this config text, by resource. Raises `PluginError` as the plugin would end.
+    """What the plugin offers of `count` cards with this config text, by resource. Raises `PluginError` when it would end.
 
     >>> advertised("version: v1\\nsharing: {timeSlicing: {resources: [{name: nvidia.com/gpu, replicas: 4}]}}", 1)
     {'nvidia.com/gpu': 4}
@@ -111,7 +114,7 @@ def advertised(config: str | None, count: int) -> dict[str, int]:
 
 
 def capacity(node: Mapping[str, Any], plugins: list[pods.Pod]) -> dict[str, str]:
-    """What the node is to offer, as a change of its capacity: what Ready plugins on it registered, and nothing of the rest."""
+    """What the node is to offer, as a change of its capacity: what Ready plugins registered, and none of the rest."""
     offered: dict[str, int] = {RESOURCE: 0} if cards(node) else {}
     for name in node.get("status", {}).get("capacity", {}):
         if name.startswith(RESOURCE):

@@ -1,8 +1,8 @@
 """Whether a pod that was placed on a node may start there, and why not: the part of a kubelet that kwok leaves out.
 
-kwok would run any pod. Here one waits, like at home, for its ConfigMaps, Secrets and keys, for the driver of its volumes and for the
-runtime it names; a device plugin that can't read its config restarts for ever. When nothing is in the way, the condition
-PodReadyToStartContainers is set, on which kwok's stage `pod-start` acts.
+kwok would run any pod. Here one waits, like at home, for its ConfigMaps, Secrets and keys, for the driver of its volumes
+and for the runtime it names; a device plugin that can't read its config restarts for ever. When nothing is in the way,
+the condition PodReadyToStartContainers is set, on which kwok's stage `pod-start` acts.
 """
 
 from __future__ import annotations
@@ -123,29 +123,45 @@ def _mount_problems(
             for item in reference.get("items") or []:
                 if item["key"] not in _keys(stored):
                     yield f"{failed}references non-existent {kind.lower()} key: {item['key']}"
-    if driver := _driver(pod, volume, objects):
-        name = node["metadata"]["name"]
-        if driver not in csi.registered(name, objects):
-            yield (
-                f'MountVolume.MountDevice failed for volume "{volume["name"]}" : driver name {driver} not found in the list of '
-                f"registered CSI drivers: its pod doesn't run on {name}"
-            )
+    yield from _driver_problems(pod, volume, node, objects)
 
 
-def _driver(pod: pods.Pod, volume: Mapping[str, Any], objects: Objects) -> str | None:
-    """The CSI driver that mounts the volume, if one does."""
-    if inline := volume.get("csi"):
-        return str(inline["driver"])
+def _driver_problems(
+    pod: pods.Pod, volume: Mapping[str, Any], node: Mapping[str, Any], objects: Objects
+) -> Iterator[str]:
+    source = _csi_source(pod, volume, objects)
+    if source is None:
+        return
+    name = node["metadata"]["name"]
+    failed = f'MountVolume.MountDevice failed for volume "{volume["name"]}" : '
+    if source["driver"] not in csi.registered(name, objects):
+        yield (
+            f"{failed}driver name {source['driver']} not found in the list of registered CSI drivers: "
+            f"its pod doesn't run on {name}"
+        )
+    for field in ("nodeStageSecretRef", "nodePublishSecretRef"):
+        reference = source.get(field)
+        # That of a volume that the pod itself describes lies in the pod's own namespace.
+        where = reference and reference.get("namespace", pods.namespace(pod))
+        if reference and objects.get("Secret", reference["name"], where) is None:
+            yield f"{failed}failed to find the secret {reference['name']} in the namespace {where}"
+
+
+def _csi_source(pod: pods.Pod, volume: Mapping[str, Any], objects: Objects) -> Mapping[str, Any] | None:
+    """What tells a CSI driver how to mount the volume; None for volumes of other kinds."""
+    inline: Mapping[str, Any] | None = volume.get("csi")
+    if inline:
+        return inline
     if "ephemeral" in volume:
         claim_name = f"{pod['metadata']['name']}-{volume['name']}"
     elif "persistentVolumeClaim" in volume:
         claim_name = volume["persistentVolumeClaim"]["claimName"]
     else:
         return None
-    claim = objects.get("PersistentVolumeClaim", claim_name, pods.namespace(pod))
-    stored = objects.get("PersistentVolume", ((claim or {}).get("spec") or {}).get("volumeName") or "")
-    source = ((stored or {}).get("spec") or {}).get("csi")
-    return str(source["driver"]) if source else None
+    claim = objects.get("PersistentVolumeClaim", claim_name, pods.namespace(pod)) or {}
+    stored = objects.get("PersistentVolume", claim.get("spec", {}).get("volumeName") or "") or {}
+    source: Mapping[str, Any] | None = stored.get("spec", {}).get("csi")
+    return source
 
 
 def _environment_problems(pod: pods.Pod, container: Mapping[str, Any], objects: Objects) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The provisioner of the twin: it answers claims with volumes as K3s' local-path does, and as a CSI driver that is there would."""
+"""The twin's provisioner: answers claims with volumes as K3s' local-path does, and as a declared CSI driver would."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FOLDER = "/var/lib/rancher/k3s/storage"
 _ONE_NODE_MODES = {"ReadWriteOnce", "ReadWriteOncePod"}
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The provisioner says no, with this message."""
 
 
@@ -41,7 +41,7 @@ def is_asked(claim: Mapping[str, Any], storage_class: Mapping[str, Any]) -> bool
 
 
 def volume(claim: Mapping[str, Any], storage_class: Mapping[str, Any]) -> Manifest:
-    """The volume that answers the claim. Raises `Refused` for what the provisioner can't do."""
+    """The volume that answers the claim. Raises `RefusedError` for what the provisioner can't do."""
     metadata, spec = claim["metadata"], claim["spec"]
     provisioner = storage_class["provisioner"]
     name = f"pvc-{metadata['uid']}"
@@ -62,14 +62,16 @@ def volume(claim: Mapping[str, Any], storage_class: Mapping[str, Any]) -> Manife
     if provisioner == LOCAL_PATH:
         node = metadata.get("annotations", {}).get(_SELECTED_NODE)
         if not set(spec["accessModes"]) <= _ONE_NODE_MODES:
-            raise Refused("NodePath only supports ReadWriteOnce and ReadWriteOncePod (1.22+) access modes")
+            raise RefusedError("NodePath only supports ReadWriteOnce and ReadWriteOncePod (1.22+) access modes")
         if not node:
-            raise Refused("configuration error, no node was specified")
+            raise RefusedError("configuration error, no node was specified")
         answer["local"] = {"path": f"{_FOLDER}/{name}_{metadata['namespace']}_{metadata['name']}"}
         term = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}]}
         answer["nodeAffinity"] = {"required": {"nodeSelectorTerms": [term]}}
     else:
-        parameters = {key: value for key, value in (storage_class.get("parameters") or {}).items() if "secret-name" not in key}
+        parameters = {
+            key: value for key, value in (storage_class.get("parameters") or {}).items() if "secret-name" not in key
+        }
         answer["csi"] = {"driver": provisioner, "volumeHandle": name, "volumeAttributes": parameters}
     return {
         "apiVersion": "v1",
@@ -103,12 +105,10 @@ def reconcile(api: Api, objects: Objects, recorder: Recorder) -> None:
             api.delete("PersistentVolume", stored["metadata"]["name"])
 
 
-def _provision(
-    api: Api, claim: Mapping[str, Any], storage_class: Mapping[str, Any], recorder: Recorder
-) -> None:
+def _provision(api: Api, claim: Mapping[str, Any], storage_class: Mapping[str, Any], recorder: Recorder) -> None:
     try:
         answer = volume(claim, storage_class)
-    except Refused as refusal:
+    except RefusedError as refusal:
         name = storage_class["metadata"]["name"]
         recorder.tell(claim, "ProvisioningFailed", f'failed to provision volume with StorageClass "{name}": {refusal}')
         return

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from twin.state import write_private
 
 _ENGINE = os.getppid()
 
@@ -27,17 +27,16 @@ class Fault:
     moment: str
 
 
-@contextmanager
-def armed(folder: Path, fault: Fault) -> Iterator[None]:
-    """Arm one fault for the stand-ins of a twin while the block runs; `folder` is the twin's stand-in folder."""
-    path = folder / "faults.json"
+def arm(folder: Path, *faults: Fault) -> None:
+    """Arm faults for the stand-ins of a twin; `folder` is its stand-in folder."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.write_text(json.dumps([asdict(fault)]))
-    try:
-        yield
-    finally:
-        path.unlink()
-        (folder / "held").unlink(missing_ok=True)
+    write_private(folder / "faults.json", json.dumps([asdict(fault) for fault in faults]))
+
+
+def disarm(folder: Path) -> None:
+    """Disarm every fault: calls that are held go on."""
+    (folder / "faults.json").unlink(missing_ok=True)
+    (folder / "held").unlink(missing_ok=True)
 
 
 def is_held(folder: Path) -> bool:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import fcntl
 import hmac
 import json
-import os
 import random
 import secrets
 from collections.abc import Iterator
@@ -19,6 +18,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from twin.state import write_private
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Record:
         path = self._folder / "key"
         with self._locked():
             if not path.exists():
-                _write(path, secrets.token_hex(32))
+                write_private(path, secrets.token_hex(32))
             return path.read_bytes()
 
     @contextmanager
@@ -94,7 +95,7 @@ class Record:
             entries = self.entries()
             yield entries
             document = {"standIn": self._service, "entries": [asdict(entry) for entry in entries]}
-            _write(self.path, json.dumps(document, indent=2) + "\n")
+            write_private(self.path, json.dumps(document, indent=2) + "\n")
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -103,10 +104,3 @@ class Record:
         with (self._folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
-
-
-def _write(path: Path, text: str) -> None:
-    new = path.with_name(f"{path.name}.new")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-    new.replace(path)

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 import yaml
 
-from home import schema
+from home import places, schema
 from tests.homes import GOOD, ROOT, wrong_homes
 
 VALIDATOR = jsonschema.Draft202012Validator(schema.stack_file())
@@ -87,6 +87,10 @@ def test_the_home_of_this_checkout_names_its_schema() -> None:
 
 
 def _described(whole: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    config = whole["properties"]["config"]["properties"]
-    records = {"": config, **{name: record.get("properties", {}) for name, record in whole["$defs"].items()}}
-    return [(f"{name}.{key}", places.schema_at(whole, ["$defs", name, key])) for name, keys in records.items() for key in keys]
+    """Every key of every record, and what the schema says of it."""
+    config = whole["properties"]["config"]
+    return [
+        (f"{record.get('title', 'config')}.{key}", places.schema_at({**whole, **record}, [key]))
+        for record in (config, *whole["$defs"].values())
+        for key in record.get("properties", ())
+    ]

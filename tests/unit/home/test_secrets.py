@@ -13,7 +13,10 @@ def test_a_home_with_an_smb_share_needs_the_password_of_its_nas() -> None:
 
 
 def test_a_home_without_smb_needs_no_password() -> None:
-    only_nfs: list[dict[str, Any]] = [{"path": "nas.shares[0]", "remove": True}, {"path": "apps.immich.libraries", "set": []}]
+    only_nfs: list[dict[str, Any]] = [
+        {"path": "nas.shares[0]", "remove": True},
+        {"path": "apps.immich.libraries", "set": []},
+    ]
     assert secrets.required(load(changed(config(), only_nfs))) == ()
 
 

@@ -113,7 +113,7 @@ def deployment(*resources: dict[str, Any], **pending: dict[str, Any]) -> dict[st
 
 def test_a_pending_create_that_took_effect_enters_the_state() -> None:
     state = deployment(creating=resource(PET, inputs={"length": 2}))
-    assert recovery.settle(state, lambda _: ["wise-owl"]) == [PET]
+    assert recovery.settle(state, lambda _: [{"id": "wise-owl"}]) == [PET]
     assert state == {"resources": [resource(PET, inputs={"length": 2}, id="wise-owl")], "pending_operations": []}
 
 
@@ -126,26 +126,26 @@ def test_a_pending_create_without_effect_is_dropped() -> None:
 def test_the_replacement_that_took_effect_takes_the_place_of_the_one_to_be_deleted() -> None:
     other = resource(CONFIG_MAP, id="c")
     state = deployment(resource(PET, id="old"), other, creating=resource(PET))
-    recovery.settle(state, lambda _: ["old", "new"])
+    recovery.settle(state, lambda _: [{"id": "old"}, {"id": "new"}])
     assert state["resources"] == [resource(PET, id="new"), other, resource(PET, id="old", delete=True)]
 
 
 def test_the_replacement_without_effect_leaves_the_old_one() -> None:
     state = deployment(resource(PET, id="old"), creating=resource(PET))
-    recovery.settle(state, lambda _: ["old"])
+    recovery.settle(state, lambda _: [{"id": "old"}])
     assert state["resources"] == [resource(PET, id="old")]
 
 
 def test_ids_that_are_alike_are_still_counted() -> None:
     state = deployment(resource(PET, id="7"), creating=resource(PET))
-    recovery.settle(state, lambda _: ["7", "7"])
+    recovery.settle(state, lambda _: [{"id": "7"}, {"id": "7"}])
     assert state["resources"] == [resource(PET, id="7"), resource(PET, id="7", delete=True)]
 
 
 def test_one_deleted_before_its_replacement_makes_room_for_it() -> None:
     gone = resource(CONFIG_MAP, id="media/config", pendingReplacement=True)
     state = deployment(gone, creating=resource(CONFIG_MAP))
-    recovery.settle(state, lambda _: ["media/config"])
+    recovery.settle(state, lambda _: [{"id": "media/config"}])
     assert state["resources"] == [resource(CONFIG_MAP, id="media/config")]
 
 
@@ -156,21 +156,27 @@ def test_anything_else_pending_is_looked_at_again(interrupted: str) -> None:
     assert len(state["resources"]) == 2
 
 
+def test_the_name_under_which_the_provider_applied_tells_two_makers_of_one_object_apart() -> None:
+    owner = resource(CONFIG_MAP, id="media/config", outputs={"__fieldManager": "pulumi-1", "data": {}})
+    patch = resource(CONFIG_MAP + "-patch")
+    found = [{"id": "media/config", "outputs": {"__fieldManager": f"pulumi-{number}"}} for number in (1, 2)]
+    state = deployment(owner, creating=patch)
+    recovery.settle(state, lambda _: found)
+    assert state["resources"] == [owner, {**patch, **found[1]}]
+    state = deployment(owner, creating=patch)
+    recovery.settle(state, lambda _: found[:1])
+    assert state["resources"] == [owner], "the patch was never applied"
+
+
 def test_a_stand_in_s_record_tells_what_was_made(tmp_path: Path) -> None:
     record = Record(tmp_path, "random")
     for id in ("old", "new"):
         record.add(Entry(id=id, type="random:index/randomPet:RandomPet", urn=PET, inputs={}, outputs={}))
-    assert recovery.find(resource(PET), tmp_path) == ["old", "new"]
-    assert recovery.find(resource(PET + "2"), tmp_path) == []
-
-
-@pytest.mark.parametrize(
-    ("metadata", "id"),
-    [({"name": "config", "namespace": "media"}, "media/config"), ({"name": "config"}, "config")],
-)
-def test_an_object_of_the_cluster_goes_by_its_name(tmp_path: Path, metadata: dict[str, str], id: str) -> None:
-    assert recovery.find(resource(CONFIG_MAP, inputs={"metadata": metadata}), tmp_path) == [id]
+    find = recovery.finder(tmp_path, tmp_path / "kubeconfig")
+    assert find(resource(PET)) == [{"urn": PET, "id": "old"}, {"urn": PET, "id": "new"}]
+    assert find(resource(PET + "2")) == []
 
 
 def test_a_provider_made_nothing_anywhere(tmp_path: Path) -> None:
-    assert recovery.find(resource("urn:pulumi:twin::tiny::pulumi:providers:random::default"), tmp_path) == []
+    find = recovery.finder(tmp_path, tmp_path / "kubeconfig")
+    assert find(resource("urn:pulumi:twin::tiny::pulumi:providers:random::default")) == []
