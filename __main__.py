@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pulumi
 import pulumi_kubernetes as kubernetes
+import pulumi_random as random
 
 import home
 from components import settings
 from components.cluster import Cluster, ClusterArgs
 from components.gpu import Gpu, GpuArgs
+from components.immich import Immich, ImmichArgs
 from components.jellyfin import Jellyfin, JellyfinArgs
-from components.names import GPU, MEDIA, STORAGE
+from components.names import GPU, MEDIA, PHOTOS, STORAGE
 from components.plan import plan
 from components.storage import Storage, StorageArgs
 
@@ -54,6 +56,22 @@ if here.nas and rooms.mounted_shares:
         ),
         opts=in_cluster,
     )
+
+# Photos.
+if here.apps.immich and rooms.immich:
+    immich = Immich(
+        "immich",
+        ImmichArgs(
+            workloads=rooms.immich,
+            storage=here.apps.immich.storage,
+            namespace=cluster.namespaces[PHOTOS],
+            storage_class=cluster.storage_class,
+            generated=random.Provider("random"),
+            libraries=storage.claims_in(PHOTOS) if storage else (),
+        ),
+        opts=pulumi.ResourceOptions.merge(in_cluster, pulumi.ResourceOptions(depends_on=gpu)),
+    )
+    pulumi.export("immich", immich.url)
 
 # Films and series.
 if here.apps.jellyfin and rooms.jellyfin:

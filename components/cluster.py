@@ -110,7 +110,8 @@ class Cluster(pulumi.ComponentResource):
 
 
 def namespace(name: str, level: PodSecurityLevel) -> Manifest:
-    """A namespace whose pods must meet `level`; a workload whose pods won't is warned of already when it is declared."""
+    """A namespace whose pods must meet `level`; a workload whose pods won't is warned of already when it is
+    declared."""
     security = {f"{names.LABEL_POD_SECURITY}/enforce": level, f"{names.LABEL_POD_SECURITY}/warn": level}
     return {
         "apiVersion": "v1",

@@ -10,6 +10,7 @@ PART_OF: Final = "homebrain"
 GPU: Final = "gpu"
 STORAGE: Final = "storage"
 MEDIA: Final = "media"
+PHOTOS: Final = "photos"
 
 # Classes that K3s brings along.
 RUNTIME_CLASS_NVIDIA: Final = "nvidia"

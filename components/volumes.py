@@ -19,8 +19,8 @@ def local_claim(name: str, size: str, storage_class: pulumi.Input[str]) -> Manif
         "metadata": {
             "name": name,
             "labels": names.labels(name),
-            # Bound when its first pod is scheduled, not before. Pulumi knows that of a new claim; an update of a bound one
-            # it would watch for five minutes and then give up on.
+            # Bound when its first pod is scheduled, not before. Pulumi knows that of a new claim; an update of a bound
+            # one it would watch for five minutes and then give up on.
             "annotations": {names.ANNOTATION_SKIP_AWAIT: "true"},
         },
         "spec": {

@@ -351,8 +351,8 @@ def service(workload: Workload) -> Manifest | None:
         ],
     }
     metadata = _metadata(workload)
-    # Pulumi would watch the endpoints for ten seconds before it took the Service for ready. That there are pods, and that
-    # they are ready, it knows from the controller already; that the selector finds them, from how both are made.
+    # Pulumi would watch the endpoints for ten seconds before it took the Service for ready. That there are pods, and
+    # that they are ready, it knows from the controller already; that the selector finds them, from how both are made.
     metadata["annotations"] = {names.ANNOTATION_SKIP_AWAIT: "true"}
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
 
@@ -549,8 +549,8 @@ def _volume_source(volume: Volume, workload: Workload) -> Manifest:
         case Files(name):
             return {"configMap": {"name": f"{workload.name}-{name}"}}
         case SecretFiles(secret):
-            # Readable by the pod's user and group alone.
-            return {"secret": {"secretName": secret, "defaultMode": 0o440}}
+            # The files belong to root. All of the pod is one user, who has to read them.
+            return {"secret": {"secretName": secret, "defaultMode": 0o444}}
         case HostPath(path, kind):
             return {"hostPath": {"path": path, "type": kind}}
 

@@ -25,7 +25,8 @@ def stack_file() -> dict[str, Any]:
     for secret in secrets.ALL:
         keys[f"{PREFIX}{secret.key}"] = _encrypted(secret)
     return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        # The newest draft that the YAML language server knows in full.
+        "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "A HomeBrain home",
         "description": "A Pulumi stack's config file that describes a home.",
         "type": "object",

@@ -26,6 +26,11 @@ PROJECT = "homebrain"
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 a mark, not a secret
 
+# What a provider would make up, by resource type.
+COMPUTED: Mapping[str, Mapping[str, Any]] = {
+    "random:index/randomPassword:RandomPassword": {"result": {SIGNATURE: SECRET, "value": "generated-password"}},
+}
+
 
 @dataclass(frozen=True)
 class Secret:
@@ -161,8 +166,11 @@ class _Recorder(mocks.MockMonitor):
             return resource_pb2.RegisterResourceResponse(urn=urn)
         self.registrations.append(_registration(request, urn, request.object, custom=request.custom))
         # What goes in comes out, secret marks and all.
+        state = struct_pb2.Struct()
+        state.CopyFrom(request.object)
+        state.update(COMPUTED.get(request.type, {}))
         identity = request.importId or request.name
-        return resource_pb2.RegisterResourceResponse(urn=urn, id=identity, object=request.object)
+        return resource_pb2.RegisterResourceResponse(urn=urn, id=identity, object=state)
 
     def ReadResource(self, request: Any) -> Any:
         urn = self.make_urn(request.parent, request.type, request.name)

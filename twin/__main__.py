@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     run: Callable[[Twin, argparse.Namespace], int] = options.run
     try:
         return run(twin, options)
-    except TwinError as error:
+    except (TwinError, OSError) as error:
         print(f"twin: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:

@@ -18,6 +18,7 @@ from urllib.parse import urlencode, urlsplit
 import yaml
 
 Manifest = dict[str, Any]
+Manifests = list[Manifest]
 
 # Owner of the fields that the twin sets by server-side apply.
 FIELD_MANAGER = "homebrain-twin"
@@ -75,7 +76,7 @@ class UnreachableError(Exception):
 
 
 class Api:
-    """Requests to the API server that the kubeconfig names. Several threads may use it, each on a connection of its own."""
+    """Requests to the API server that a kubeconfig names. Several threads may use it, each on its own connection."""
 
     def __init__(self, kubeconfig: Path, timeout: float = 10.0) -> None:
         """`timeout` in seconds, for each request."""
@@ -96,11 +97,11 @@ class Api:
             return False
         return True
 
-    def list(self, kind: str, namespace: str | None = None, **query: str) -> list[Manifest]:
+    def list(self, kind: str, namespace: str | None = None, **query: str) -> Manifests:
         """The objects of a kind, with `apiVersion` and `kind` as if each had been read alone."""
         return self.list_versioned(kind, namespace, **query)[0]
 
-    def list_versioned(self, kind: str, namespace: str | None = None, **query: str) -> tuple[list[Manifest], str]:
+    def list_versioned(self, kind: str, namespace: str | None = None, **query: str) -> tuple[Manifests, str]:
         """The same, with the version from which a watch goes on."""
         answer = self.request("GET", path_of(kind, namespace=namespace), query=query)
         items = [{"apiVersion": KINDS[kind].version, "kind": kind, **item} for item in answer["items"] or []]
@@ -142,7 +143,7 @@ class Api:
                 raise
 
     def watch(self, kind: str, version: str, seconds: int) -> Iterator[tuple[str, Manifest]]:
-        """Changes after `version`, as they come, for `seconds`: ADDED, MODIFIED, DELETED or BOOKMARK, and the object."""
+        """Changes after `version`, as they come, for `seconds`: ADDED, MODIFIED, DELETED or BOOKMARK, and what."""
         query = {"watch": "1", "resourceVersion": version, "timeoutSeconds": str(seconds), "allowWatchBookmarks": "1"}
         # On a connection of its own: it is busy for as long as the watch goes on.
         connection = self._connect(timeout=seconds + self._timeout)
@@ -168,7 +169,7 @@ class Api:
         content_type: str = "application/json",
         query: Mapping[str, str] | None = None,
     ) -> Manifest:
-        """One request, its answer parsed. Raises `ApiError` when it is refused, `UnreachableError` when nobody answers."""
+        """One request, its answer parsed. `ApiError` when it is refused, `UnreachableError` when nobody answers."""
         target = f"{path}?{urlencode(query)}" if query else path
         answer: Manifest = json.loads(self._send(method, target, body, content_type))
         return answer

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import yaml
-
-from twin import access, control_plane, nodes, processes
-from twin.api import KINDS, Api, ApiError, Manifest, UnreachableError
+from twin import access, contents, control_plane, nodes, processes
+from twin.api import Api, ApiError, UnreachableError
 from twin.control_plane import API_SERVER, CONTROLLERS, ETCD, KWOK, NAMES
-from twin.controllers.pods import condition
-from twin.marks import ANSWERING, MANAGED_BY
 from twin.processes import Part, Processes
 from twin.state import NodeState, Ports, State, TwinError, port_is_free
 
@@ -27,7 +22,6 @@ if TYPE_CHECKING:
 
     from home import Home
 
-_MANIFESTS = Path(__file__).parent / "manifests"
 _POLL_SECONDS = 0.03
 _START_SECONDS = 90.0
 
@@ -56,10 +50,12 @@ class Running:
 class Twin:
     """The twin that lives in the folder `state` and simulates the home that the stack config `home` describes.
 
-    twin = Twin(Path(".twin"), Path("Pulumi.homelab.yaml"))
-    twin.up()
-    twin.client().resources.get(api_version="v1", kind="Pod").get(namespace="media")
-    twin.down()
+    From a shell it is `python -m twin`; from Python:
+
+        twin = Twin(Path(".twin"), Path("Pulumi.homelab.yaml"))
+        twin.up()
+        twin.api().list("Pod", "media")
+        twin.down()
     """
 
     def __init__(self, state: Path, home: Path, report: Report = lambda line: None) -> None:
@@ -128,9 +124,9 @@ class Twin:
         from kubernetes.dynamic import DynamicClient
 
         self.require_running()
-        client: ApiClient = new_client_from_config(str(self.kubeconfig))
+        client: ApiClient = new_client_from_config(str(self.kubeconfig))  # type: ignore[no-untyped-call]
         # The client keeps what it discovered in a file: here, not in a folder that all users share.
-        return DynamicClient(client, cache_file=str(self.folder.run / "discovery.json"))
+        return DynamicClient(client, cache_file=str(self.folder.run / "discovery.json"))  # type: ignore[no-untyped-call]
 
     def api(self) -> Api:
         """The twin's own small client, with all rights."""
@@ -184,12 +180,10 @@ class Twin:
         if part := by_name.pop(API_SERVER, None):
             self._start_part(part, api.ready)
         if KWOK in by_name:
-            # A kwok that is gone still holds its nodes' leases, under a name that no other kwok has.
-            for lease in api.list("Lease", "kube-node-lease"):
-                api.delete("Lease", lease["metadata"]["name"], "kube-node-lease")
+            contents.release_leases(api)
         if {KWOK, CONTROLLERS} & set(by_name):
             # They would start without rights, and look again only after a while.
-            self._apply("access.yaml")
+            contents.apply_file(api, contents.ACCESS)
         for part in by_name.values():
             self._spawn(part)
 
@@ -205,14 +199,15 @@ class Twin:
     def _spawn(self, part: Part) -> None:
         for port in part.ports:
             if not port_is_free(port):
+                owner = processes.owner_of_port(port)
                 raise TwinError(
-                    f"{part.name} needs port {port}, which {processes.owner_of_port(port)} uses now: stop that, or start over "
-                    "on other ports with `python -m twin reset` and `python -m twin up`"
+                    f"{part.name} needs port {port}, which {owner} uses now: stop that, or start over on other ports "
+                    "with `python -m twin reset` and `python -m twin up`"
                 )
         self.processes.start(part, control_plane.environment(self.folder))
 
     def _wait(self, is_done: Callable[[], bool], name: str, failure: str, seconds: float = _START_SECONDS) -> None:
-        """Wait for something that needs the part `name`. Raises `TwinError` when that ends, or when it takes too long."""
+        """Wait for something that needs the part `name`. Raises `TwinError` if that ends, or if it takes too long."""
         deadline = time.monotonic() + seconds
         while True:
             with contextlib.suppress(ApiError, UnreachableError):
@@ -240,70 +235,23 @@ class Twin:
             self._report(f"ending {len(strays)} left over processes of this twin")
             processes.end(strays, patience=3.0)
 
-    # The home's description and the cluster's objects
-
     def _match(self, home: Home) -> None:
-        """Make nodes and K3s' inhabitants be there as described, and wait until the nodes are what they are to be."""
+        """Make the nodes and all else that the twin brings be there, and wait until the nodes are as they are to be."""
         begin = time.monotonic()
-        api = self.api()
-        wanted = self.node_states(home)
-        self._wait(lambda: _has_namespaces(api), API_SERVER, "made no namespaces")
-        self._match_nodes(api, home, wanted)
-        self._apply("access.yaml")
-        self._apply("k3s.yaml")
-        self._wait(lambda: not _unsettled(api, wanted), CONTROLLERS, "didn't get the nodes ready")
+        api, wanted = self.api(), self.node_states(home)
+        self._wait(lambda: contents.has_namespaces(api), API_SERVER, "made no namespaces")
+        contents.apply_nodes(api, home, wanted)
+        contents.apply_file(api, contents.ACCESS)
+        contents.apply_file(api, contents.K3S)
+        self._wait(lambda: contents.is_settled(api, wanted), CONTROLLERS, "didn't get the nodes as they are to be")
         told = ", ".join(f"{name} {state}" for name, state in wanted.items())
         self._report(f"nodes after {time.monotonic() - begin:.1f} s: {told}")
 
-    def _match_nodes(self, api: Api, home: Home, wanted: dict[str, NodeState]) -> None:
-        existing = {node["metadata"]["name"]: node for node in api.list("Node")}
-        for index, node in enumerate(home.nodes):
-            state, before = wanted[node.name], existing.get(node.name)
-            manifest = nodes.manifest(node, state, before)
-            if before is None or not nodes.same(manifest, before):
-                self._persist(api, manifest)
-            status = nodes.status(node, nodes.address(node, index))
-            self._persist(api, status, "status")
-            if before is None and state == "unknown":
-                # Nothing has been heard of it, and nothing runs on it: no need to wait for the controller manager to find out.
-                now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-                api.patch(status, {"status": {"conditions": nodes.unknown_conditions(now)}}, "status")
-        for name, node_object in existing.items():
-            ours = node_object["metadata"].get("labels", {}).get(MANAGED_BY[0]) == MANAGED_BY[1]
-            if ours and name not in wanted:
-                api.delete("Node", name)
-
-    def _apply(self, name: str) -> None:
-        api = self.api()
-        for manifest in _manifests(name):
-            self._persist(api, manifest)
-
-    def _persist(self, api: Api, manifest: Manifest, subresource: str = "") -> None:
-        """Apply, again while the API server is still making what the object needs."""
-        deadline = time.monotonic() + 10.0
-        while True:
-            try:
-                api.apply(manifest, subresource)
-                return
-            except (ApiError, UnreachableError) as error:
-                if time.monotonic() > deadline:
-                    raise TwinError(
-                        f"{manifest['kind']} {manifest['metadata']['name']} was refused: {error}"
-                    ) from error
-                time.sleep(_POLL_SECONDS)
-
-
-def _manifests(name: str) -> Iterator[Manifest]:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    for document in yaml.load_all((_MANIFESTS / name).read_text(), Loader=loader):
-        if document["kind"] not in KINDS:
-            raise KeyError(f"{name} has a {document['kind']}, which twin.api doesn't know")
-        yield document
-
 
 def _advertised(home: Home) -> str:
-    index, server = next((index, node) for index, node in enumerate(home.nodes) if node.role == "server")
-    return nodes.address(server, index)
+    addresses = [nodes.address(node, index) for index, node in enumerate(home.nodes) if node.role == "server"]
+    # A loaded home has a server; any address does for one that was made by hand.
+    return next(iter(addresses), "192.0.2.1")
 
 
 def _ports_of(name: str, ports: Ports | None) -> tuple[int, ...]:
@@ -318,27 +266,3 @@ def _accepts(port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _has_namespaces(api: Api) -> bool:
-    return {"default", "kube-system"} <= {each["metadata"]["name"] for each in api.list("Namespace")}
-
-
-def _unsettled(api: Api, wanted: dict[str, NodeState]) -> list[str]:
-    """What is not yet as it is to be: nodes, and the account that pods of the namespace `default` run as."""
-    found = {node["metadata"]["name"]: node for node in api.list("Node")}
-    unsettled = [name for name, state in wanted.items() if name not in found or not _settled(found[name], state)]
-    if api.get("ServiceAccount", "default", "default") is None:
-        unsettled.append("default")
-    return unsettled
-
-
-def _settled(node: dict[str, Any], state: NodeState) -> bool:
-    ready = condition(node, "Ready").get("status")
-    taints = {taint["key"] for taint in node["spec"].get("taints", [])}
-    if state == "unknown":
-        return ready == "Unknown" and "node.kubernetes.io/unreachable" in taints
-    # Until the controller manager has lifted these, the scheduler places nothing there.
-    waiting = {"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"} & taints
-    answering = node["metadata"].get("labels", {}).get(ANSWERING[0]) == ANSWERING[1]
-    return ready == "True" and answering and not waiting and "podCIDR" in node["spec"]

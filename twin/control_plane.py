@@ -18,8 +18,8 @@ SERVICE_NETWORK = "10.43.0.0/16"
 API_SERVICE_IP = "10.43.0.1"
 
 # Time on the twin runs faster than at home: a node that stops answering is Unknown after 10 s (at home 50 s), and pods
-# that say nothing else leave it 5 s later (300 s). Heartbeats come every 2 s, a quarter of the lease: a busy machine may
-# miss four.
+# that say nothing else leave it 5 s later (300 s). Heartbeats come every 2 s, a quarter of the lease: a busy machine
+# may miss four.
 NODE_GRACE_SECONDS = 10
 NODE_LEASE_SECONDS = 8
 EVICTION_SECONDS = 5

@@ -145,19 +145,20 @@ class Engine:
     def run(self, *args: str, wait: float = 0) -> Run:
         """Run any Pulumi command on the stack, such as `run("stack", "output", "--json")`.
 
-        A preview and an `up` run the policy packs. Raises EngineBusyError if another run has been holding the stack for
-        `wait` seconds, and EngineError if the command fails.
+        A preview and an `up` run the policy packs unless `args` name others. Raises EngineBusyError if the command is
+        one that deploys and another run has been holding the stack for `wait` seconds, and EngineError if it fails.
         """
-        args = args or ("help",)
+        command, *rest = args or ("help",)
         with self._alone():
             self._prepare()
-            self._await_turn(wait)
-            find = recovery.finder(self.standins, self._twin.kubeconfig)
-            recovery.recover(self._checkpoint(), find, self._silently)
-        with self._event_log(args[0]) as (log, flags):
-            if args[0] in _CHECKED and "--policy-pack" not in args:
+            if command in _DEPLOYING:
+                self._await_turn(wait)
+                find = recovery.finder(self.standins, self._twin.kubeconfig)
+                recovery.recover(self._checkpoint(), find, self._silently)
+        with self._event_log(command) as (log, flags):
+            if command in _CHECKED and not any(word.partition("=")[0] == "--policy-pack" for word in rest):
                 flags += [word for pack in self._policy_packs for word in ("--policy-pack", str(pack.absolute()))]
-            output = self._execute([*args, *flags], *((PIPE, STDOUT) if self._capture else (None, None)))
+            output = self._execute([command, *flags, *rest], *((PIPE, STDOUT) if self._capture else (None, None)))
             return Run(output, _changes(log))
 
     def export(self) -> dict[str, Any]:
@@ -252,13 +253,11 @@ class Engine:
 
     def _execute(self, args: Sequence[str], stdout: int | None, stderr: int | None) -> str:
         """Run the engine and give back what it printed to `stdout`, if that is a pipe."""
-        configured = args[0] in _CONFIGURED
-        command = [str(binaries.find("pulumi")), *args]
-        if configured:
-            command += ["--config-file", str(self.config_file)]
+        command, *rest = args
+        configured = ["--config-file", str(self.config_file)] if command in _CONFIGURED else []
         sys.stdout.flush()
         process = subprocess.Popen(
-            command,
+            [str(binaries.find("pulumi")), command, *configured, *rest],
             cwd=self._program if configured else self._folder,
             env=environment(os.environ, self._settings()),
             stdin=None if stdout is None else DEVNULL,
@@ -269,7 +268,7 @@ class Engine:
         output, errors = _communicate(process)
         if process.returncode != 0:
             said = "; its messages are above" if stdout is None else f":\n{output}{errors}".rstrip()
-            raise EngineError(f"`pulumi {args[0]}` of the twin failed{said}")
+            raise EngineError(f"`pulumi {command}` of the twin failed{said}")
         return output
 
     def _settings(self) -> dict[str, str]:
@@ -326,10 +325,10 @@ def _link(folder: Path, *tools: str) -> None:
 
 
 def _required_secrets(config: Path) -> Iterable[str]:
+    # Imported when needed: it takes as long as a short command of the engine.
     import home
-    from home import secrets
 
-    return [secret.key for secret in secrets.required(home.load_file(config))]
+    return [secret.key for secret in home.secrets.required(home.load_file(config))]
 
 
 def _communicate(process: subprocess.Popen[str]) -> tuple[str, str]:

@@ -10,7 +10,7 @@ ANSWERING: Final = ("twin.homebrain.io/kubelet", "kwok")
 # On what the twin itself put into the cluster.
 MANAGED_BY: Final = ("app.kubernetes.io/managed-by", "homebrain-twin")
 
-# The cards of a node, as JSON: {"model": "...", "count": 1}. What of them pods can ask for is the device plugin's to say.
+# The cards of a node, as JSON: {"model": "...", "count": 1}. What pods can ask for is the device plugin's to say.
 GPU: Final = "twin.homebrain.io/gpu"
 
 # On a device plugin's pod: what it registered when it started, as JSON: {"nvidia.com/gpu": 4}.

@@ -22,8 +22,9 @@ RESERVED_DISK_PERCENT = 5
 
 PODS_PER_NODE = 110
 
-_UNREACHABLE = "node.kubernetes.io/unreachable"
 # Taints that Kubernetes itself sets and lifts.
+UNREACHABLE = "node.kubernetes.io/unreachable"
+NOT_READY = "node.kubernetes.io/not-ready"
 _SYSTEM_TAINTS = "node.kubernetes.io/"
 
 
@@ -52,7 +53,7 @@ def manifest(node: Node, state: NodeState, existing: Mapping[str, Any] | None) -
     if existing is not None:
         taints += [taint for taint in existing["spec"].get("taints", []) if taint["key"].startswith(_SYSTEM_TAINTS)]
     elif state == "unknown":
-        taints += [{"key": _UNREACHABLE, "effect": effect} for effect in ("NoSchedule", "NoExecute")]
+        taints += [{"key": UNREACHABLE, "effect": effect} for effect in ("NoSchedule", "NoExecute")]
     spec: Manifest = {"providerID": f"k3s://{node.name}"}
     if taints:
         spec["taints"] = taints

@@ -25,8 +25,8 @@ from typing import Any, Literal
 
 NodeState = Literal["ready", "unknown"]
 
-# Below the ranges from which Linux and macOS take the ports of outgoing connections: a port that the twin keeps while it
-# is down isn't given away by chance.
+# Below the ranges from which Linux and macOS take the ports of outgoing connections: a port that the twin keeps while
+# it is down isn't given away by chance.
 _PORT_RANGE = range(20_000, 30_000)
 
 # What the folder holds when the command that was making it was killed.
@@ -72,7 +72,8 @@ class State:
 
     def _claim(self) -> None:
         if self.root.exists():
-            if not self.memory.exists() and {path.name for path in self.root.iterdir()} - _MADE_FIRST:
+            others = {path.name for path in self.root.iterdir() if not path.name.startswith(".twin.json.")} - _MADE_FIRST
+            if others and not self.memory.exists():
                 raise TwinError(
                     f"{self.root} holds files that aren't a twin's: give the twin a folder of its own (--state)"
                 )
@@ -106,27 +107,34 @@ class State:
     @contextlib.contextmanager
     def lock(self, on_wait: Callable[[], None], deadline: float = 120.0) -> Iterator[None]:
         """Hold the twin for one command at a time: another one waits, `deadline` seconds at most."""
-        self._claim()
-        descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        end = time.monotonic() + deadline
+        waiting = False
+        while (descriptor := self._try_lock()) is None:
+            if not waiting:
+                on_wait()
+                waiting = True
+            if time.monotonic() > end:
+                raise TwinError(f"another command has held the twin in {self.root} for {deadline:.0f} s")
+            time.sleep(0.1)
         try:
-            end = time.monotonic() + deadline
-            waiting = False
-            while True:
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except OSError:
-                    if not waiting:
-                        on_wait()
-                        waiting = True
-                    if time.monotonic() > end:
-                        raise TwinError(
-                            f"another command has held the twin in {self.root} for {deadline:.0f} s"
-                        ) from None
-                    time.sleep(0.1)
             yield
         finally:
             os.close(descriptor)
+
+    def _try_lock(self) -> int | None:
+        """The open lock file when nobody else holds it. A process that ends lets go of it, however it ends."""
+        self._claim()
+        path = self.root / "lock"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # A reset may have removed the file since it was opened: then this lock keeps nobody out.
+            if path.exists() and path.stat().st_ino == os.fstat(descriptor).st_ino:
+                return descriptor
+        except BlockingIOError:
+            pass
+        os.close(descriptor)
+        return None
 
     def _recall(self) -> dict[str, Any]:
         return read_json(self.memory)

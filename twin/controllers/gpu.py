@@ -31,7 +31,8 @@ class PluginError(Exception):
 
 def plugin(pod: pods.Pod) -> Mapping[str, Any] | None:
     """The container of the pod that is the device plugin, if there is one."""
-    for container in pod["spec"]["containers"]:
+    containers: list[Mapping[str, Any]] = pod["spec"]["containers"]
+    for container in containers:
         program = PurePosixPath(str((container.get("command") or [""])[0])).name
         if pods.image_name(container) == _IMAGE and program not in _OTHER_PROGRAMS:
             return container
@@ -45,7 +46,7 @@ def cards(node: Mapping[str, Any]) -> int:
 
 
 def devices(pod: pods.Pod, container: Mapping[str, Any], node: Mapping[str, Any], objects: Objects) -> dict[str, int]:
-    """What the plugin in `container` registers on `node`: counts by resource. Raises `PluginError` when it would end."""
+    """What the plugin in `container` registers on `node`, by resource. Raises `PluginError` when it would end."""
     config = config_file(pod, container, objects)
     # Without the nvidia runtime the plugin sees no driver, whatever the machine has.
     if pod["spec"].get("runtimeClassName") != "nvidia" or not cards(node):
@@ -58,7 +59,7 @@ def devices(pod: pods.Pod, container: Mapping[str, Any], node: Mapping[str, Any]
 
 
 def config_file(pod: pods.Pod, container: Mapping[str, Any], objects: Objects) -> str | None:
-    """The text of the config file that the plugin reads, from the ConfigMap that is mounted there; None without a file."""
+    """The config file that the plugin reads, from the ConfigMap that is mounted there; None when it reads none."""
     path = pods.flag(container, "config-file") or pods.variable(container, "CONFIG_FILE")
     if not path:
         return None
@@ -72,20 +73,23 @@ def config_file(pod: pods.Pod, container: Mapping[str, Any], objects: Objects) -
         else:
             continue
         volume = next((each for each in pods.volumes(pod) if each["name"] == mount["name"]), {})
-        source = volume.get("configMap")
-        config_map = source and objects.get("ConfigMap", source["name"], pods.namespace(pod))
-        if not config_map:
-            raise missing
-        items = {item["path"]: item["key"] for item in source.get("items") or []}
-        text = (config_map.get("data") or {}).get(items.get(file) if items else file)
+        text = _file(volume.get("configMap") or {}, file, pods.namespace(pod), objects)
         if text is None:
             raise missing
-        return str(text)
+        return text
     raise missing
 
 
+def _file(source: Mapping[str, Any], path: str, namespace: str, objects: Objects) -> str | None:
+    """A file of a ConfigMap volume, by its path in there."""
+    items = {item["path"]: item["key"] for item in source.get("items") or []}
+    config_map = objects.get("ConfigMap", source.get("name", ""), namespace) or {}
+    text: str | None = (config_map.get("data") or {}).get(items.get(path) if items else path)
+    return text
+
+
 def advertised(config: str | None, count: int) -> dict[str, int]:
-    """What the plugin offers of `count` cards with this config text, by resource. Raises `PluginError` when it would end.
+    """What the plugin offers of `count` cards with this config, by resource. Raises `PluginError` when it would end.
 
     >>> advertised("version: v1\\nsharing: {timeSlicing: {resources: [{name: nvidia.com/gpu, replicas: 4}]}}", 1)
     {'nvidia.com/gpu': 4}

@@ -1,8 +1,8 @@
 """Whether a pod that was placed on a node may start there, and why not: the part of a kubelet that kwok leaves out.
 
-kwok would run any pod. Here one waits, like at home, for its ConfigMaps, Secrets and keys, for the driver of its volumes
-and for the runtime it names; a device plugin that can't read its config restarts for ever. When nothing is in the way,
-the condition PodReadyToStartContainers is set, on which kwok's stage `pod-start` acts.
+kwok would run any pod. Here one waits, like at home, for its ConfigMaps, Secrets and keys, for the driver of its
+volumes and for the runtime it names; a device plugin that can't read its config restarts for ever. When nothing is in
+the way, the condition PodReadyToStartContainers is set, on which kwok's stage `pod-start` acts.
 """
 
 from __future__ import annotations
@@ -90,9 +90,9 @@ def _obstacles(pod: pods.Pod, node: Mapping[str, Any], objects: Objects) -> Iter
     for container in pods.containers(pod):
         for message in _environment_problems(pod, container, objects):
             yield Obstacle("CreateContainerConfigError", "Failed", f"Error: {message}")
-    if container := gpu.plugin(pod):
+    if plugin := gpu.plugin(pod):
         try:
-            gpu.devices(pod, container, node, objects)
+            gpu.devices(pod, plugin, node, objects)
         except gpu.PluginError as error:
             yield Obstacle("CrashLoopBackOff", "BackOff", str(error))
 
@@ -139,11 +139,10 @@ def _driver_problems(
             f"{failed}driver name {source['driver']} not found in the list of registered CSI drivers: "
             f"its pod doesn't run on {name}"
         )
-    for field in ("nodeStageSecretRef", "nodePublishSecretRef"):
-        reference = source.get(field)
+    for reference in filter(None, (source.get(field) for field in ("nodeStageSecretRef", "nodePublishSecretRef"))):
         # That of a volume that the pod itself describes lies in the pod's own namespace.
-        where = reference and reference.get("namespace", pods.namespace(pod))
-        if reference and objects.get("Secret", reference["name"], where) is None:
+        where = reference.get("namespace", pods.namespace(pod))
+        if objects.get("Secret", reference["name"], where) is None:
             yield f"{failed}failed to find the secret {reference['name']} in the namespace {where}"
 
 

@@ -195,7 +195,7 @@ def test_each_volume_is_declared_once_however_often_it_is_mounted() -> None:
     assert spec["volumes"] == [
         {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi", "medium": "Memory"}},
         {"name": "data", "persistentVolumeClaim": {"claimName": "data"}},
-        {"name": "key", "secret": {"secretName": "key", "defaultMode": 0o440}},
+        {"name": "key", "secret": {"secretName": "key", "defaultMode": 0o444}},
     ]
     assert spec["containers"][0]["volumeMounts"][2] == {"name": "key", "mountPath": "/s", "readOnly": True}
 

@@ -12,7 +12,7 @@ import yaml
 from home import places, schema
 from tests.homes import GOOD, ROOT, wrong_homes
 
-VALIDATOR = jsonschema.Draft202012Validator(schema.stack_file())
+VALIDATOR = jsonschema.Draft7Validator(schema.stack_file())
 # Wrong in a way that a schema can tell.
 BY_FORM = (
     "unknown-top-level-key",
@@ -61,7 +61,7 @@ def test_the_checked_in_schema_is_fresh() -> None:
 
 
 def test_the_schema_is_a_schema() -> None:
-    jsonschema.Draft202012Validator.check_schema(schema.stack_file())
+    jsonschema.Draft7Validator.check_schema(schema.stack_file())
 
 
 @pytest.mark.parametrize("name", GOOD)
