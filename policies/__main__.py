@@ -6,8 +6,7 @@ import io
 import sys
 from pathlib import Path
 
-# The engine runs this folder as a program, so Python looks for modules here; the package itself lies in the folder
-# above.
+# The engine runs this folder as a program, so Python looks for modules here; the package is found from one above.
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from pulumi_policy import PolicyPack  # noqa: E402
@@ -15,8 +14,7 @@ from pulumi_policy import PolicyPack  # noqa: E402
 from policies import pack  # noqa: E402
 from policies.exceptions import ExceptionsError  # noqa: E402
 
-# The SDK writes the port that it serves on and flushes nothing; left in a buffer, the engine would wait for it for
-# ever.
+# The SDK writes the port that it serves on and doesn't flush it: left in a buffer, the engine would wait for ever.
 sys.stdout = io.TextIOWrapper(io.FileIO(sys.stdout.fileno(), "w", closefd=False), write_through=True)
 
 try:

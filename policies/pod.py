@@ -123,5 +123,5 @@ def without_spec(pod: Pod) -> Iterator[Fault]:
 def read(pod: object) -> tuple[Pod, list[Fault]]:
     """A bare pod from plain data, and a fault for everything in it that has the wrong kind."""
     whole, faults = cut(pod, POD)
-    read = Pod(Field("", whole))
-    return read, faults or list(without_spec(read))
+    found = Pod(Field("", whole))
+    return found, faults or list(without_spec(found))

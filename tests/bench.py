@@ -1,7 +1,7 @@
 """`make bench`: what the program costs beside doing the same without it, as ratios in one run.
 
-Each way gets a fresh twin. "bare" is a program that registers the very objects that the home's program registers, one by one,
-without components and without policies; "kubectl" applies them as files. No figure here is asserted anywhere.
+Each way gets a fresh twin. "bare" is a program that registers the very objects that the home's program registers, one
+by one, without components and without policies; "kubectl" applies them as files. No figure here is asserted anywhere.
 """
 
 from __future__ import annotations

@@ -91,11 +91,13 @@ class Api:
 
     def ready(self) -> bool:
         """Whether the API server has finished starting."""
-        try:
-            self._send("GET", "/readyz")
-        except (ApiError, UnreachableError):
-            return False
-        return True
+        return self._succeeds("/readyz")
+
+    def answers(self) -> bool:
+        """Whether the API server serves those whom it need not ask for rights, as it does a while before it is
+        ready."""
+        hooks = ("rbac/bootstrap-roles", "scheduling/bootstrap-system-priority-classes")
+        return self._succeeds("/readyz?" + urlencode([("exclude", f"poststarthook/{hook}") for hook in hooks]))
 
     def list(self, kind: str, namespace: str | None = None, **query: str) -> Manifests:
         """The objects of a kind, with `apiVersion` and `kind` as if each had been read alone."""
@@ -173,6 +175,13 @@ class Api:
         target = f"{path}?{urlencode(query)}" if query else path
         answer: Manifest = json.loads(self._send(method, target, body, content_type))
         return answer
+
+    def _succeeds(self, target: str) -> bool:
+        try:
+            self._send("GET", target)
+        except (ApiError, UnreachableError):
+            return False
+        return True
 
     def _send(
         self, method: str, target: str, body: Manifest | None = None, content_type: str = "application/json"

@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,8 +81,14 @@ class Twin:
             ports = self.folder.ports()
             access.write_kubeconfigs(self.folder, ports.api)
             control_plane.write_egress(self.folder)
-            self._start(control_plane.parts(self.folder, ports, _advertised(home)), ports)
-            self._match(home)
+            missing = self._missing(control_plane.parts(self.folder, ports, _advertised(home)))
+            if missing:
+                self._end_strays(_PARTS)
+            self._start_servers(missing, ports)
+            # While the API server finishes its own start, which takes as long.
+            self._put_contents(home)
+            self._start_controllers(missing)
+            self._await_nodes(home)
 
     def down(self) -> None:
         """Stop every process of the twin; its objects stay for the next `up`."""
@@ -115,7 +121,8 @@ class Twin:
         self.require_running()
         with self._lock():
             self.folder.choose(name, wanted)
-            self._match(home)
+            contents.apply_nodes(self.api(), home, self.node_states(home))
+            self._await_nodes(home)
 
     def client(self) -> DynamicClient:
         """A client of the twin's API server, with all rights."""
@@ -164,28 +171,36 @@ class Twin:
 
     # Starting and stopping
 
-    def _start(self, parts: list[Part], ports: Ports) -> None:
+    def _missing(self, parts: list[Part]) -> dict[str, Part]:
+        """The parts that don't run, by name. Those that are to run in another way than they do are stopped first."""
         changed = [part.name for part in parts if self.processes.running(part.name) and not self._runs(part)]
         if changed:
             self._report(f"{', '.join(changed)}: to be started in another way than before")
             self._stop(changed)
-        missing = [part for part in parts if not self.processes.running(part.name)]
-        if not missing:
-            return
-        self._end_strays(_PARTS)
-        by_name = {part.name: part for part in missing}
-        if part := by_name.pop(ETCD, None):
+        return {part.name: part for part in parts if not self.processes.running(part.name)}
+
+    def _start_servers(self, missing: Mapping[str, Part], ports: Ports) -> None:
+        if part := missing.get(ETCD):
             self._start_part(part, lambda: _accepts(ports.etcd))
+        if part := missing.get(API_SERVER):
+            self._start_part(part, self.api().answers)
+
+    def _put_contents(self, home: Home) -> None:
         api = self.api()
-        if part := by_name.pop(API_SERVER, None):
-            self._start_part(part, api.ready)
-        if KWOK in by_name:
+        self._wait(lambda: contents.has_namespaces(api), API_SERVER, "made no namespaces")
+        contents.apply_nodes(api, home, self.node_states(home))
+        contents.apply_file(api, contents.ACCESS)
+        contents.apply_file(api, contents.K3S)
+
+    def _start_controllers(self, missing: Mapping[str, Part]) -> None:
+        api = self.api()
+        # Before it is ready they would be refused, and look again only after a while.
+        self._wait(api.ready, API_SERVER, "didn't become ready")
+        if KWOK in missing:
             contents.release_leases(api)
-        if {KWOK, CONTROLLERS} & set(by_name):
-            # They would start without rights, and look again only after a while.
-            contents.apply_file(api, contents.ACCESS)
-        for part in by_name.values():
-            self._spawn(part)
+        for name, part in missing.items():
+            if name not in (ETCD, API_SERVER):
+                self._spawn(part)
 
     def _runs(self, part: Part) -> bool:
         return self.processes.command(part.name) == list(part.command)
@@ -194,7 +209,7 @@ class Twin:
         begin = time.monotonic()
         self._spawn(part)
         self._wait(is_ready, part.name, "didn't become ready")
-        self._report(f"{part.name} ready after {time.monotonic() - begin:.1f} s")
+        self._report(f"{part.name} answers after {time.monotonic() - begin:.1f} s")
 
     def _spawn(self, part: Part) -> None:
         for port in part.ports:
@@ -235,14 +250,9 @@ class Twin:
             self._report(f"ending {len(strays)} left over processes of this twin")
             processes.end(strays, patience=3.0)
 
-    def _match(self, home: Home) -> None:
-        """Make the nodes and all else that the twin brings be there, and wait until the nodes are as they are to be."""
+    def _await_nodes(self, home: Home) -> None:
         begin = time.monotonic()
         api, wanted = self.api(), self.node_states(home)
-        self._wait(lambda: contents.has_namespaces(api), API_SERVER, "made no namespaces")
-        contents.apply_nodes(api, home, wanted)
-        contents.apply_file(api, contents.ACCESS)
-        contents.apply_file(api, contents.K3S)
         self._wait(lambda: contents.is_settled(api, wanted), CONTROLLERS, "didn't get the nodes as they are to be")
         told = ", ".join(f"{name} {state}" for name, state in wanted.items())
         self._report(f"nodes after {time.monotonic() - begin:.1f} s: {told}")

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,11 +112,19 @@ def end(processes: Sequence[psutil.Process], patience: float) -> None:
     for process in processes:
         with contextlib.suppress(psutil.Error):
             process.send_signal(signal.SIGTERM)
-    _, alive = psutil.wait_procs(processes, timeout=patience)
-    for process in alive:
+    for process in _outlast(processes, patience):
         with contextlib.suppress(psutil.Error):
             process.kill()
-    psutil.wait_procs(alive, timeout=patience)
+    _outlast(processes, patience)
+
+
+def _outlast(processes: Sequence[psutil.Process], patience: float) -> list[psutil.Process]:
+    """Wait until all of them have ended; those that have not after `patience` seconds."""
+    deadline = time.monotonic() + patience
+    # psutil's own waiting takes ended processes for alive for as long as nobody reaps them, as in many containers.
+    while (alive := [process for process in processes if _is_alive(process)]) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return alive
 
 
 def owner_of_port(port: int) -> str:
@@ -129,12 +138,14 @@ def owner_of_port(port: int) -> str:
 
 
 def _is_alive(process: psutil.Process) -> bool:
-    if process.status() == psutil.STATUS_ZOMBIE:
+    try:
+        if process.status() != psutil.STATUS_ZOMBIE:
+            return process.is_running()
         # Ended, but still in the process table because its parent (this process, in tests) has not asked how.
-        with contextlib.suppress(psutil.Error):
-            process.wait(timeout=0)
-        return False
-    return process.is_running()
+        process.wait(timeout=0)
+    except psutil.Error:
+        pass
+    return False
 
 
 def _belongs(command: Sequence[str], programs: Set[str], root: Path) -> bool:

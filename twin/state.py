@@ -72,7 +72,9 @@ class State:
 
     def _claim(self) -> None:
         if self.root.exists():
-            others = {path.name for path in self.root.iterdir() if not path.name.startswith(".twin.json.")} - _MADE_FIRST
+            others = {
+                path.name for path in self.root.iterdir() if not path.name.startswith(".twin.json.")
+            } - _MADE_FIRST
             if others and not self.memory.exists():
                 raise TwinError(
                     f"{self.root} holds files that aren't a twin's: give the twin a folder of its own (--state)"

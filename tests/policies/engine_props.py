@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from pulumi_policy import PolicyResource, PolicyResourceOptions, ResourceValidationArgs, StackValidationArgs
+from pulumi_policy import (
+    PolicyProviderResource,
+    PolicyResource,
+    PolicyResourceOptions,
+    ReportViolation,
+    ResourceValidationArgs,
+    ResourceValidationPolicy,
+    StackValidationArgs,
+    StackValidationPolicy,
+)
 from pulumi_policy.deserialize import SPECIAL_SECRET_SIG, SPECIAL_SIG_KEY, deserialize_properties
 from pulumi_policy.policy import PolicyCustomTimeouts
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, unknown_checking_proxy
@@ -39,17 +48,35 @@ def received(props: dict[str, Any]) -> Any:
 
 
 def messages(
-    *resources: tuple[str, dict[str, Any]], exceptions: tuple[RuleException, ...] = (), **config: Any
+    *resources: tuple[str, dict[str, Any]],
+    exceptions: tuple[RuleException, ...] = (),
+    read: tuple[tuple[str, dict[str, Any]], ...] = (),
+    provider: PolicyProviderResource | None = None,
+    **config: Any,
 ) -> dict[str, list[str]]:
-    """What each policy of the pack reports about resources of (type, properties), as (URN, message) joined."""
+    """What each policy of the pack reports about resources of (type, properties), by the policy's name.
+
+    read: resources that are in the stack though the program doesn't declare them.
+    config: of the policy that takes each resource.
+    """
     per_resource, of_stack, notes = Pack(exceptions).policies()
+    assert isinstance(per_resource, ResourceValidationPolicy)
     told: dict[str, list[str]] = {policy.name: [] for policy in (per_resource, of_stack, notes)}
     stack = []
-    for index, (token, props) in enumerate(resources):
+    for index, (token, props) in enumerate([*resources, *read]):
         name, urn, has = f"r{index}", f"urn:{index}", received(props)
-        args = ResourceValidationArgs(token, has, urn, name, OPTIONS, None, config)
-        per_resource.validate(args, lambda text, urn=None: told[per_resource.name].append(text))  # type: ignore[attr-defined]
-        stack.append(PolicyResource(token, has, urn, name, OPTIONS, None, None, [], {}))
+        stack.append(PolicyResource(token, has, urn, name, OPTIONS, provider, None, [], {}))
+        if index < len(resources):
+            args = ResourceValidationArgs(token, has, urn, name, OPTIONS, provider, config)
+            per_resource.validate(args, _into(told[per_resource.name]))
     for policy in (of_stack, notes):
-        policy.validate(StackValidationArgs(stack), lambda text, urn=None, to=told[policy.name]: to.append(text))  # type: ignore[attr-defined]
+        assert isinstance(policy, StackValidationPolicy)
+        policy.validate(StackValidationArgs(stack), _into(told[policy.name]))
     return told
+
+
+def _into(told: list[str]) -> ReportViolation:
+    def report(text: str, urn: str | None = None) -> None:
+        told.append(text)
+
+    return report

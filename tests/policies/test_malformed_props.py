@@ -49,7 +49,7 @@ def hostile() -> dict[str, Any]:
         "lifecycle": {"preStop": {"tcpSocket": {"host": "192.168.0.1"}}},
         "resources": {"requests": {"cpu": "0", "memory": "0"}, "limits": {"memory": "0"}},
         "securityContext": {
-            **EVERYTHING,
+            **copy.deepcopy(EVERYTHING),
             "allowPrivilegeEscalation": True,
             "capabilities": {"add": ["SYS_ADMIN"], "drop": ["KILL"]},
             "privileged": True,
@@ -58,9 +58,9 @@ def hostile() -> dict[str, Any]:
     }
     pod["metadata"]["annotations"] = {"container.apparmor.security.beta.kubernetes.io/bad": "unconfined"}
     pod["spec"] |= {
-        "containers": [copy.deepcopy(container)],
-        "initContainers": [copy.deepcopy(container)],
-        "ephemeralContainers": [copy.deepcopy(container)],
+        "containers": [container],
+        "initContainers": [],
+        "ephemeralContainers": [],
         "hostIPC": True,
         "hostNetwork": True,
         "hostPID": True,

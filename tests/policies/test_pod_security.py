@@ -163,6 +163,17 @@ def test_what_is_known_is_decided_beside_what_is_not() -> None:
     assert verdicts(pod, "restricted") == {"capabilities-restricted": {False}}
 
 
+def test_what_hangs_on_one_unknown_value_is_told_once_a_control() -> None:
+    told = violations(changed("spec.securityContext", UNKNOWN), "restricted")
+    assert len(told) == len(set(told))
+
+
+def test_a_volume_is_undecided_while_a_source_that_would_admit_it_is_unknown() -> None:
+    for source, verdict in [(UNKNOWN, {False}), (None, {True})]:
+        volume = {"name": "a", "persistentVolumeClaim": source, "nfs": {"server": "nas", "path": "/"}}
+        assert verdicts(changed("spec.volumes.0", volume), "restricted") == {"restricted-volumes": verdict}
+
+
 @pytest.mark.parametrize("kind", ["initContainers", "containers", "ephemeralContainers"])
 def test_every_kind_of_container_is_judged(kind: str) -> None:
     pod = hardened()
@@ -257,6 +268,11 @@ def test_a_sentence_names_the_field_what_was_found_what_is_allowed_and_how_to_fi
     assert violations(changed("spec.hostPID", True), "baseline") == [
         "spec.hostPID is true, allowed is false or nothing: give the pod namespaces of its own. [Host Namespaces]"
     ]
+
+
+def test_half_a_user_is_none() -> None:
+    (told,) = violations(changed(f"{POD}.runAsUser", 0.5), "restricted")
+    assert told.startswith("spec.securityContext.runAsUser is a number, allowed is a whole number: ")
 
 
 def test_a_pod_that_kubernetes_cannot_read_does_not_pass() -> None:

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 import yaml
-from pulumi_policy import EnforcementLevel, PolicyProviderResource, ResourceValidationArgs, StackValidationArgs
+from pulumi_policy import EnforcementLevel, PolicyProviderResource, ResourceValidationArgs, ResourceValidationPolicy
 
 from policies import pack
 from policies.namespaces import LABEL
 from policies.props import DEEPEST, plain
 from policies.unknown import UNKNOWN
-from tests.policies.engine_props import OPTIONS, TYPE, messages, received, secret
+from tests.policies.engine_props import OPTIONS, TYPE, messages, received, secret, wired
 from tests.policies.pods import changed, hardened
 
 MEDIA = ("kubernetes:core/v1:Namespace", {"metadata": {"name": "media", "labels": {LABEL: "baseline"}}})
@@ -33,6 +33,7 @@ def test_secrets_are_plain_values() -> None:
 
 
 def test_what_is_no_data_is_unknown() -> None:
+    assert plain(wired(UNKNOWN)) is UNKNOWN
     assert plain(object()) is UNKNOWN
     assert plain(b"bytes") is UNKNOWN
 
@@ -83,14 +84,14 @@ def test_enforcement_is_configured_by_rule() -> None:
 
 @pytest.mark.parametrize(("namespace", "refused"), [("media", 0), (UNKNOWN, 0), ("other", 1)])
 def test_a_pod_without_a_namespace_is_in_its_providers(namespace: Any, refused: int) -> None:
-    per_resource, of_stack, _ = pack.Pack(()).policies()
-    told: list[str] = []
     provider = PolicyProviderResource("pulumi:providers:kubernetes", received({"namespace": namespace}), "p", "p")
-    for index, (token, props) in enumerate([MEDIA, (TYPE, NFS | {"metadata": {}})]):
-        args = ResourceValidationArgs(token, received(props), f"urn:{index}", f"r{index}", OPTIONS, provider)
-        per_resource.validate(args, lambda text, urn=None: told.append(text))  # type: ignore[attr-defined]
-    of_stack.validate(StackValidationArgs([]), lambda text, urn=None: told.append(text))  # type: ignore[attr-defined]
-    assert len(told) == refused
+    told = messages(MEDIA, (TYPE, NFS | {"metadata": {}}), provider=provider)
+    assert len(told["homebrain-resources"] + told["homebrain-stack"]) == refused
+
+
+def test_a_namespace_that_the_program_only_reads_has_its_level_too() -> None:
+    assert len(messages((TYPE, NFS | IN_MEDIA))["homebrain-stack"]) == 1
+    assert messages((TYPE, NFS | IN_MEDIA), read=(MEDIA,))["homebrain-stack"] == []
 
 
 def test_resources_that_no_rule_reads_are_not_even_touched() -> None:
@@ -105,7 +106,9 @@ def test_resources_that_no_rule_reads_are_not_even_touched() -> None:
             raise AssertionError("touched")
 
     args = ResourceValidationArgs("kubernetes:core/v1:Secret", Untouchable(), "urn", "s", OPTIONS, None)
-    assert pack.Pack(()).policies()[0].validate(args, print) is None  # type: ignore[attr-defined]
+    per_resource = pack.Pack(()).policies()[0]
+    assert isinstance(per_resource, ResourceValidationPolicy)
+    assert per_resource.validate(args, lambda text, urn: None) is None
 
 
 def test_the_policies_are_few_and_refuse_by_default() -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
-from twin.standins.server import Kind, Made
+from twin.standins.server import Kind, Made, Refusals
 from twin.standins.values import Properties
 
 _SPECIAL = "!@#$%&*()-_=+[]{}<>:?"
@@ -114,7 +114,7 @@ def _seeded(inputs: Properties, source: Random) -> Random:
     return Random(inputs["seed"]) if inputs.get("seed") else source
 
 
-def _at_least_one(name: str) -> Any:
+def _at_least_one(name: str) -> Refusals:
     def refusals(inputs: Properties) -> Iterator[tuple[str, str]]:
         if inputs[name] < 1:
             yield name, f"{name} must be at least 1, not {inputs[name]}"

@@ -35,6 +35,9 @@ _SHAPES: dict[str, tuple[type, ...]] = {
 }
 _DIFF = provider_pb2.PropertyDiff
 
+Refusals = Callable[[Properties], Iterable[tuple[str, str]]]
+"""Complete inputs to (property, reason) pairs."""
+
 
 @dataclass(frozen=True)
 class Made:
@@ -53,8 +56,8 @@ class Kind:
     """From complete inputs (defaults filled in, nothing secret-wrapped or unknown) and a source of randomness."""
     defaults: Mapping[str, Any]
     """Values of inputs left out."""
-    refusals: Callable[[Properties], Iterable[tuple[str, str]]] = lambda inputs: ()
-    """(property, reason) of each thing the real service would refuse; asked only once every input is known."""
+    refusals: Refusals = lambda inputs: ()
+    """What the real service would refuse; asked only once every input is known."""
     replace_on: frozenset[str] | None = None
     """Inputs whose change replaces the resource; None stands for all of them."""
 

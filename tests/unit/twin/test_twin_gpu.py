@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -82,10 +83,8 @@ def test_a_config_that_the_plugin_refuses_ends_it(config: str, message: str) -> 
 
 @given(st.text() | st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.lists(inner)).map(json.dumps))
 def test_no_config_file_surprises_the_twin(config: str) -> None:
-    try:
+    with contextlib.suppress(gpu.PluginError):
         assert all(count > 0 for count in gpu.advertised(config, 1).values())
-    except gpu.PluginError as error:
-        assert str(error)
 
 
 def node(cards: int = 1, **capacity: str) -> Manifest:

@@ -53,7 +53,9 @@ def test_only_a_node_that_is_to_answer_is_given_a_kubelet() -> None:
 
 
 def test_the_labels_that_kubernetes_sets_win_over_the_homes_own() -> None:
-    labels = nodes.manifest(node(labels={"kubernetes.io/arch": "riscv64", "a": "b"}), "ready", None)["metadata"]["labels"]
+    labels = nodes.manifest(node(labels={"kubernetes.io/arch": "riscv64", "a": "b"}), "ready", None)["metadata"][
+        "labels"
+    ]
     assert (labels["kubernetes.io/arch"], labels["a"]) == ("amd64", "b")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import yaml
 from cryptography import x509
 
 from twin import access, pki
+from twin.binaries import CHECKOUT
 from twin.processes import Part, Processes, end, owner_of_port
 from twin.state import State, TwinError, port_is_free, read_json, write_private
 
@@ -66,31 +66,30 @@ def test_writing_the_same_again_touches_nothing(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["f"]
 
 
-def _holds(root: Path, held: multiprocessing.synchronize.Event, release: multiprocessing.synchronize.Event) -> None:
-    with State(root).lock(lambda: None):
-        held.set()
-        release.wait(20)
+HOLDER = """
+import sys
+from pathlib import Path
+from twin.state import State
+
+with State(Path(sys.argv[1])).lock(lambda: None):
+    print("holds it", flush=True)
+    sys.stdin.read()
+"""
 
 
 def test_one_command_at_a_time_holds_a_twin(state: State) -> None:
-    context = multiprocessing.get_context("spawn")
-    held, release = context.Event(), context.Event()
-    other = context.Process(target=_holds, args=(state.root, held, release))
-    other.start()
-    try:
-        assert held.wait(20)
+    command = [sys.executable, "-c", HOLDER, str(state.root)]
+    with subprocess.Popen(command, cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"holds it\n"
         told: list[str] = []
         with pytest.raises(TwinError, match="another command"), state.lock(lambda: told.append("waits"), deadline=0.2):
             pass
         assert told == ["waits"]
         # However it ends, it lets go.
         other.kill()
-        with state.lock(lambda: None):
-            pass
-    finally:
-        release.set()
-        other.kill()
-        other.join()
+    with state.lock(lambda: None):
+        pass
 
 
 def test_the_api_servers_certificate_is_good_for_the_names_it_goes_by_and_signed_by_the_authority(state: State) -> None:
@@ -158,7 +157,9 @@ def test_a_record_about_a_process_that_took_the_id_over_is_not_believed(state: S
         assert processes.running("etcd") is None
 
 
-def test_a_process_without_a_record_is_found_by_its_arguments(state: State, processes: Processes, tmp_path: Path) -> None:
+def test_a_process_without_a_record_is_found_by_its_arguments(
+    state: State, processes: Processes, tmp_path: Path
+) -> None:
     program = Path(sys.executable).name
     started = processes.start(sleeper("etcd", state), os.environ)
     elsewhere = [sys.executable, "-c", SLEEPER, f"--data-dir={state.root}-of-another/etcd"]
