@@ -37,7 +37,7 @@ else
 	@test "$(CONFIRM)" = "$(STACK)" || { \
 	  echo 'This would delete the real home "$(STACK)" from its cluster. What holds data is protected and stays.'; \
 	  echo 'If that is what you want, say its name: make down STACK=$(STACK) CONFIRM=$(STACK)'; exit 1; }
-	$(RUN) pulumi destroy -s $(STACK)
+	$(RUN) pulumi destroy -s $(STACK) --exclude-protected
 endif
 
 reset: toolchain ## Stop the twin and forget everything it holds
@@ -83,7 +83,7 @@ drop-go-caches: ## Give back the disk space that building the toolchain took
 
 # Everything a machine needs; instant when it is there.
 toolchain:
-	@$(PYTHON) tools/bootstrap.py
+	@$(PYTHON) tools/bootstrap.py -q
 
 venv:
-	@$(PYTHON) tools/bootstrap.py venv
+	@$(PYTHON) tools/bootstrap.py venv -q

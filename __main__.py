@@ -9,17 +9,21 @@ import pulumi_random as random
 import home
 from components import settings
 from components.cluster import Cluster, ClusterArgs
+from components.demands import controllers
 from components.gpu import Gpu, GpuArgs
 from components.immich import Immich, ImmichArgs
 from components.jellyfin import Jellyfin, JellyfinArgs
 from components.names import GPU, MEDIA, PHOTOS, STORAGE
 from components.plan import plan
 from components.storage import Storage, StorageArgs
+from home import fit
 
 # The home as its stack's config describes it. Every mistake is reported here, before anything registers.
 here = home.load(settings.values())
 secrets = settings.secrets(home.secrets.required(here))
 rooms = plan(here, home.versions.load())
+fits = fit.require(here, fit.demands_of(controllers(rooms.workloads)))
+pulumi.export("fit", fit.brief(fits))
 
 cluster_provider = kubernetes.Provider(
     "cluster",

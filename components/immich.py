@@ -253,7 +253,8 @@ def machine_learning(home: Home, nodes: tuple[str, ...], gpu: GpuShare | None, i
 def database(nodes: tuple[str, ...], image: Image) -> Workload:
     """PostgreSQL with the vector extensions that Immich searches by, on local disk and tuned for it."""
     conf = Files("conf", {"postgresql.conf": POSTGRESQL_CONF})
-    ready = Exec(("pg_isready", "--username", DATABASE_USER, "--dbname", DATABASE_NAME))
+    # By TCP: while the image's entry point creates the database, its server is on the socket alone.
+    ready = Exec(("pg_isready", "--host", "127.0.0.1", "--username", DATABASE_USER, "--dbname", DATABASE_NAME))
     return Workload(
         name=DATABASE,
         namespace=names.PHOTOS,
@@ -309,7 +310,7 @@ shared_preload_libraries = 'vchord.so, vectors.so'
 # Memory
 shared_buffers = 512MB
 work_mem = 16MB
-maintenance_work_mem = 256MB
+maintenance_work_mem = 128MB
 dynamic_shared_memory_type = posix
 
 # Few, long checkpoints
@@ -335,6 +336,8 @@ timezone = 'Etc/UTC'
 def queue(nodes: tuple[str, ...], image: Image) -> Workload:
     """Valkey, in which Immich's jobs wait: written to disk every second, so that a restart loses next to nothing."""
     alive = Exec(("valkey-cli", "ping"))
+    # Fails when the answer is an error too, as it is while the data is read.
+    ready = Exec(("valkey-cli", "-e", "ping"))
     return Workload(
         name=QUEUE,
         namespace=names.PHOTOS,
@@ -350,8 +353,8 @@ def queue(nodes: tuple[str, ...], image: Image) -> Workload:
                 args=QUEUE_ARGUMENTS,
                 ports={"redis": 6379},
                 mounts=(Mount("/data", Claim(QUEUE_CLAIM)), Mount("/tmp", Scratch("tmp", "16Mi"))),
-                startup=Probe(alive, period=2, failures=60, timeout=2),
-                readiness=Probe(alive, period=10, failures=3, timeout=2),
+                startup=Probe(ready, period=2, failures=60, timeout=2),
+                readiness=Probe(ready, period=10, failures=3, timeout=2),
                 liveness=Probe(alive, period=20, failures=5, timeout=5),
             ),
         ),
@@ -366,7 +369,10 @@ QUEUE_ARGUMENTS = (
     "yes",
     "--appendfsync",
     "everysec",
-    # Jobs are no cache: when memory is full, say no rather than forget one.
+    # Jobs are no cache: when memory is full, say no rather than forget one. Full is well below the container's limit,
+    # at which the kernel would end it: rewriting the file takes some too.
+    "--maxmemory",
+    "160mb",
     "--maxmemory-policy",
     "noeviction",
 )

@@ -6,11 +6,13 @@ Each command is a function from its parsed arguments to an exit code, and adds i
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-from home import HomeError, load_file, schema, secrets
+from home import HomeError, fit, load_file, schema, secrets, skew
+from home.fit import objects
 from home.model import Home
 
 _STACK_FILE = "Pulumi.homelab.yaml"
@@ -20,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command. 0: all is well; 1: the home has problems, which are on stderr; 2: the command was misused."""
     parser = argparse.ArgumentParser(prog="python -m home", description="Looks at a home's config.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_check, _add_schema):
+    for add in (_add_check, _add_fit, _add_skew, _add_schema):
         add(commands)
     parsed = parser.parse_args(arguments)
     try:
@@ -59,6 +61,46 @@ def _summary(home: Home) -> list[str]:
         "assumed": ", ".join(f"{owner} ({', '.join(keys)})" for owner, keys in assumed if keys),
     }
     return [f"  {name:<8} {value}" for name, value in lines.items() if value]
+
+
+def _add_fit(commands: Any) -> None:
+    command = commands.add_parser(
+        "fit",
+        help="say whether the nodes can hold what the home runs, and what can't be placed",
+        description="What the home runs is asked of the program, which plans it without registering anything. "
+        "Ends with 1 for a home that can never fit.",
+    )
+    command.add_argument("file", nargs="?", default=_STACK_FILE, metavar="FILE", help=f"by default {_STACK_FILE}")
+    command.add_argument(
+        "--objects",
+        metavar="PLACE",
+        help="weigh the Kubernetes objects in this file or folder instead, as `python -m render` writes them; - reads "
+        "standard input, as from `kubectl get deployments,statefulsets,daemonsets -A -o yaml`",
+    )
+    command.add_argument("--json", action="store_true", help="print data instead of a table")
+    command.set_defaults(run=_fit)
+
+
+def _fit(arguments: argparse.Namespace) -> int:
+    home = load_file(arguments.file)
+    found = objects.planned(arguments.file) if arguments.objects is None else objects.read(arguments.objects)
+    result = fit.weigh(home, fit.demands_of(found))
+    print(json.dumps(fit.as_data(result), indent=2) if arguments.json else fit.text(result))
+    return 1 if result.verdict == "never" else 0
+
+
+def _add_skew(commands: Any) -> None:
+    command = commands.add_parser("skew", help="say whether the nodes' versions go together, and the way out")
+    command.add_argument("file", nargs="?", default=_STACK_FILE, metavar="FILE", help=f"by default {_STACK_FILE}")
+    command.add_argument("--json", action="store_true", help="print data instead of a table")
+    command.add_argument("--strict", action="store_true", help="end with 1 when they don't; else this only advises")
+    command.set_defaults(run=_skew)
+
+
+def _skew(arguments: argparse.Namespace) -> int:
+    found = skew.look(load_file(arguments.file))
+    print(json.dumps(skew.as_data(found), indent=2) if arguments.json else skew.text(found))
+    return 1 if arguments.strict and not found.is_kept else 0
 
 
 def _add_schema(commands: Any) -> None:

@@ -20,8 +20,9 @@ from rich.console import Console
 from rich.table import Table
 
 from render import evaluate, files, stack
+from twin import binaries
 from twin.cluster import Twin
-from twin.engine import Engine, tools_folder
+from twin.engine import Engine
 
 ROOT = Path(__file__).resolve().parent.parent
 HOMELAB = ROOT / "Pulumi.homelab.yaml"
@@ -115,7 +116,7 @@ def _bare_program(work: Path) -> Path:
 
 def _kubectl(twin: Twin, objects: Path) -> None:
     """Apply, namespaces first, and wait as the engine does: until every workload is there."""
-    kubectl = [str(tools_folder() / "kubectl"), "--kubeconfig", str(twin.kubeconfig)]
+    kubectl = [str(binaries.find("kubectl")), "--kubeconfig", str(twin.kubeconfig)]
     namespaces = [str(path) for path in objects.rglob("namespace-*.yaml")]
     _quietly([*kubectl, "apply", "--server-side", *(word for path in namespaces for word in ("-f", path))])
     _quietly([*kubectl, "apply", "--server-side", "--force-conflicts", "--recursive", "-f", str(objects)])

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 
 TESTS = Path(__file__).parent
 BEYOND_THE_FAST_TIER = ("twin", "engine", "real")
+
+# Whoever runs the tests may have the interrupt ignored, as a shell does in the background, and all that tests start
+# would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

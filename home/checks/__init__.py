@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from home.checks import addresses, apps, gpus, nas, networks, nodes
+from home.checks import addresses, apps, disks, gpus, nas, networks, nodes
 from home.model import Home
 from home.problems import Problem
 
@@ -21,6 +21,7 @@ CHECKS: tuple[Check, ...] = (
     *nas.CHECKS,
     *apps.CHECKS,
     *gpus.CHECKS,
+    *disks.CHECKS,
 )
 
 

@@ -20,6 +20,32 @@ def nodes_exist(home: Home) -> Iterator[Problem]:
             yield Problem(f"apps.{name}.node", f'there is no node "{app.node}"{hint}', because)
 
 
+def nodes_are_in_service(home: Home) -> Iterator[Problem]:
+    """Nothing starts on a node that doesn't answer, and a deployment would wait for it."""
+    names = [node.name for node in home.nodes]
+    # Without any server there is no cluster at all, which is a problem of its own.
+    if all(node.role != "server" for node in home.nodes_in_service):
+        return
+    for name, app in home.apps.by_name.items():
+        if app.node is None or names.count(app.node) != 1:
+            continue
+        i = names.index(app.node)
+        if home.nodes[i].state == "ready":
+            continue
+        answering = [node.name for node in home.nodes_in_service if node.gpu or not app.gpu_shares]
+        others = f"run it on {listed(answering, 'or')}, " if answering else ""
+        anywhere = "" if app.gpu_shares else "leave `node` out so that any node in service may run it, "
+        yield Problem(
+            f"apps.{name}.node",
+            f"{app.node} is out of service (nodes[{i}].state is {home.nodes[i].state}), so {name} can't start there; "
+            f"{others}{anywhere}leave the app out for now, or set the state to ready once {app.node} answers",
+            (
+                *(f"nodes[{j}].{key}" for j in range(len(names)) for key in ("name", "state", "role", "gpu")),
+                *(f"apps.{name}.{place}" for place in app.gpu_shares),
+            ),
+        )
+
+
 def doors_exist(home: Home) -> Iterator[Problem]:
     """A door needs what it opens onto: names under a domain, or a tailnet."""
     for name, app in home.apps.by_name.items():
@@ -86,4 +112,12 @@ def transcoding_may_write(home: Home) -> Iterator[Problem]:
             )
 
 
-CHECKS = (nodes_exist, doors_exist, doors_are_unique, shares_exist, shares_are_used_once, transcoding_may_write)
+CHECKS = (
+    nodes_exist,
+    nodes_are_in_service,
+    doors_exist,
+    doors_are_unique,
+    shares_exist,
+    shares_are_used_once,
+    transcoding_may_write,
+)

@@ -70,6 +70,22 @@ def slices_suit_the_sharing(home: Home) -> Iterator[Problem]:
                 )
 
 
+def one_slice_of_a_cut_card_is_all(home: Home) -> Iterator[Problem]:
+    """The program has the device plugin refuse more (`failRequestsGreaterThanOne`), since they would give no more."""
+    for i, node in enumerate(home.nodes):
+        if node.gpu is None or node.gpu.sharing.mode != "time-slicing":
+            continue
+        for use in _uses(home, node):
+            if use.share.slices > 1:
+                yield Problem(
+                    f"{use.path}.slices",
+                    f"{use.who} asks for {use.share.slices} slices, but on a card that is cut by time one gives as "
+                    f"much of it as several, and {node.name}'s device plugin refuses a pod that asks for more; write "
+                    "1, and raise `vram` if it is memory that it needs",
+                    (f"nodes[{i}].gpu.sharing", f"nodes[{i}].gpu.sharing.mode", *_place(i, use)),
+                )
+
+
 def slices_are_enough(home: Home) -> Iterator[Problem]:
     """More slices than the card is cut into leave a pod waiting forever."""
     for i, node in enumerate(home.nodes):
@@ -114,6 +130,33 @@ def memory_is_enough(home: Home) -> Iterator[Problem]:
                 *(path for use in uses for path in (f"{use.path}.vram", f"{use.path}.processes", *_place(i, use))),
             ),
         )
+
+
+def one_card_is_enough(home: Home) -> Iterator[Problem]:
+    """A pod sees the cards that it was given: what others have free is no use to it."""
+    for i, node in enumerate(home.nodes):
+        if node.gpu is None or node.gpu.count == 1 or not _is_settled(node.gpu.sharing):
+            continue
+        for use in _uses(home, node):
+            cards = max(use.share.slices, 1) if node.gpu.sharing.mode == "exclusive" else 1
+            takes = use.share.vram_bytes + use.share.processes * node.gpu.context_overhead_bytes
+            if takes > cards * node.gpu.vram_bytes and cards < node.gpu.count:
+                yield Problem(
+                    f"{use.path}.vram",
+                    f"{use.who} takes {_rounded(takes)} with its CUDA contexts, but a pod there is given "
+                    f"{_counted(cards, 'card', 'cards')} of {node.name}'s {node.gpu.count}, of {node.gpu.vram} each; "
+                    f"take {_rounded(takes - cards * node.gpu.vram_bytes)} off",
+                    (
+                        f"nodes[{i}].gpu.count",
+                        f"nodes[{i}].gpu.vram",
+                        f"nodes[{i}].gpu.contextOverhead",
+                        f"nodes[{i}].gpu.sharing.mode",
+                        f"nodes[{i}].gpu.sharing.replicas",
+                        f"{use.path}.slices",
+                        f"{use.path}.processes",
+                        *_place(i, use),
+                    ),
+                )
 
 
 def _is_settled(sharing: Sharing) -> bool:
@@ -163,6 +206,8 @@ CHECKS = (
     apps_with_a_gpu_name_their_node,
     apps_with_a_gpu_run_where_one_is,
     slices_suit_the_sharing,
+    one_slice_of_a_cut_card_is_all,
     slices_are_enough,
     memory_is_enough,
+    one_card_is_enough,
 )

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from home.checks.repeated import repeated
 from home.model import Home
 from home.problems import Problem
+from home.quantities import format_bytes
 from home.record import Record
 from home.wording import did_you_mean, listed, shown
+
+# Of an agent: https://docs.k3s.io/installation/requirements
+_LEAST_MEMORY = 512 * 2**20
 
 
 def names_are_unique(home: Home) -> Iterator[Problem]:
@@ -25,6 +30,31 @@ def one_is_a_server(home: Home) -> Iterator[Problem]:
             "no node has the role server, so there is no control plane; set `role: server` on the node that runs it",
             tuple(f"nodes[{i}].role" for i in range(len(home.nodes))),
         )
+
+
+def a_server_is_in_service(home: Home) -> Iterator[Problem]:
+    """A control plane that doesn't answer takes no deployment."""
+    servers = [(i, node) for i, node in enumerate(home.nodes) if node.role == "server"]
+    if servers and all(node.state != "ready" for _, node in servers):
+        i, first = servers[0]
+        yield Problem(
+            f"nodes[{i}].state",
+            f"{first.name} is {first.state}, and no other server is in service, so there is no control plane to deploy "
+            "to; set it to ready once it answers",
+            tuple(f"nodes[{j}].{key}" for j in range(len(home.nodes)) for key in ("role", "state")),
+        )
+
+
+def memory_is_enough_for_k3s(home: Home) -> Iterator[Problem]:
+    """Most likely a slip of the unit: no machine of a home is that small."""
+    for i, node in enumerate(home.nodes):
+        if node.memory_bytes < _LEAST_MEMORY:
+            meant = re.sub(r"(?:k|[KM])(i?)$", r"G\1", node.memory)
+            hint = f"did you mean {meant}?" if meant != node.memory else "write what the machine has, such as 8Gi"
+            yield Problem(
+                f"nodes[{i}].memory",
+                f"{node.memory} is less than the {format_bytes(_LEAST_MEMORY)} that K3s needs for itself; {hint}",
+            )
 
 
 def joined_over_a_tailnet_that_exists(home: Home) -> Iterator[Problem]:
@@ -103,6 +133,8 @@ def _assumed(path: str, record: Record, assumed: tuple[str, ...]) -> Iterator[Pr
 CHECKS = (
     names_are_unique,
     one_is_a_server,
+    a_server_is_in_service,
+    memory_is_enough_for_k3s,
     joined_over_a_tailnet_that_exists,
     taints_are_unique,
     time_slicing_cuts_the_card,

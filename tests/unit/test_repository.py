@@ -165,10 +165,10 @@ def replaced(match: re.Match[str], **new: str) -> str:
     return re.sub(r"\{\{\{(\w+)\}\}\}", lambda one: values[one[1]], template)
 
 
-def found_images(text: str) -> dict[str, re.Match[str]]:
-    """What Renovate finds in the text of versions.yaml, by image."""
+def found_images(text: str) -> list[re.Match[str]]:
+    """What Renovate finds in the text of versions.yaml, from top to bottom."""
     [pattern] = map(expression, IMAGES_MANAGER["matchStrings"])
-    return {match["depName"]: match for match in pattern.finditer(text)}
+    return list(pattern.finditer(text))
 
 
 def test_renovate_watches_every_image_under_its_own_name() -> None:
@@ -176,23 +176,23 @@ def test_renovate_watches_every_image_under_its_own_name() -> None:
     images = versions.load()
     found = found_images(versions.FILE.read_text())
     assert images
-    assert {name: (match["currentValue"], match["currentDigest"]) for name, match in found.items()} == {
-        image.repository: (image.tag, image.digest) for image in images.values()
-    }
-    assert {match["datasource"] for match in found.values()} == {"docker"}
+    assert [(match["depName"], match["currentValue"], match["currentDigest"]) for match in found] == [
+        (image.repository, image.tag, image.digest) for image in images.values()
+    ]
+    assert {match["datasource"] for match in found} == {"docker"}
 
 
 def test_no_image_is_listed_twice() -> None:
-    repositories = [image.repository for image in versions.load().values()]
-    assert len(set(repositories)) == len(repositories)
+    references = [image.reference for image in versions.load().values()]
+    assert len(set(references)) == len(references)
 
 
 def test_what_renovate_writes_is_a_versions_file_again(tmp_path: Path) -> None:
     text, digest = versions.FILE.read_text(), "sha256:" + "0123456789abcdef" * 4
     for tag in ("1.2.3", "1.2.4"):
         # The second round finds a digest where the first one put it.
-        for match in found_images(text).values():
-            text = text.replace(match[0], replaced(match, newValue=tag, newDigest=digest))
+        for match in reversed(found_images(text)):
+            text = text[: match.start()] + replaced(match, newValue=tag, newDigest=digest) + text[match.end() :]
         (tmp_path / "versions.yaml").write_text(text)
         images = versions.load(tmp_path / "versions.yaml")
         assert list(images) == list(versions.load())

@@ -221,10 +221,12 @@ class Machine:
         self.bin.mkdir()
         self.log.touch()
         # These belong to any Debian. The rest of PATH stays out.
-        for name in ("bash", "env", "dirname", "chmod", "cp"):
+        for name in ("bash", "env", "dirname", "chmod", "cp", "rm"):
             found = shutil.which(name)
             assert found
             (self.bin / name).symlink_to(found)
+        # Where Debian looks for the file that says which servers may be started.
+        self.policy = folder / "policy-rc.d"
 
     def add(self, name: str, script: str = "") -> None:
         """Install a command that logs its arguments, and then runs `script`."""
@@ -232,17 +234,19 @@ class Machine:
         path.write_text(f'#!/usr/bin/env bash\necho "{name} $*" >> "{self.log}"\n{script}\n')
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
-    def run(self) -> tuple[int, str, list[str]]:
+    def run(self, **environment: str) -> tuple[int, str, list[str]]:
         """Run .ci/run: its exit code, what it said, and what it started in order."""
-        environment = {"PATH": str(self.bin), "SSL_CERT_FILE": "a file"}
+        environment |= {"PATH": str(self.bin), "SSL_CERT_FILE": "a file", "POLICY_FOLDER": str(self.policy.parent)}
         done = subprocess.run([ROOT / ".ci" / "run"], env=environment, capture_output=True, text=True, timeout=60)
         return done.returncode, done.stdout + done.stderr, self.log.read_text().splitlines()
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    """A machine with a Python that is new enough."""
+    """A machine with a Python that is new enough, and with the servers that tests start."""
     machine = Machine(tmp_path)
+    machine.add("postgres")
+    machine.add("redis-server")
     (machine.bin / "python3").write_text(f'#!/usr/bin/env bash\nexec "{sys.executable}" "$@"\n')
     (machine.bin / "python3").chmod(0o755)
     return machine
@@ -284,6 +288,47 @@ def test_ci_installs_what_is_missing_once_and_only_as_root(machine: Machine) -> 
     else:
         assert (code, log) == (1, [])
         assert "Missing here: make" in said
+
+
+SERVER_INSTALLED = 'if [[ $1 == install ]]; then "{policy}"; echo "may start: $?" >> "{log}"; fi'
+
+
+def test_ci_installs_the_servers_that_tests_start_and_starts_none(machine: Machine) -> None:
+    machine.add("git")
+    machine.add("make")
+    (machine.bin / "redis-server").unlink()
+    # On a CI machine that isn't root's.
+    machine.add("sudo", '[[ $1 == -n ]] && shift; exec "$@"')
+    machine.add("apt-get", SERVER_INSTALLED.format(policy=machine.policy, log=machine.log))
+    code, said, log = machine.run(CI="true")
+    assert code == 0, said
+    did = [line for line in log if not line.startswith("sudo")]
+    assert did[1:3] == ["apt-get install -qy --no-install-recommends redis-server", "may start: 101"]
+    assert not machine.policy.exists()
+
+
+def test_ci_leaves_a_machine_as_it_was_when_installing_fails(machine: Machine) -> None:
+    machine.add("sudo", '[[ $1 == -n ]] && shift; exec "$@"')
+    machine.add("apt-get", "exit 100")
+    machine.policy.write_text("somebody's own")
+    assert machine.run(CI="true")[0] == 100
+    assert machine.policy.read_text() == "somebody's own"
+    machine.policy.unlink()
+    assert machine.run(CI="true")[0] == 100
+    assert not machine.policy.exists()
+
+
+def test_ci_does_not_take_somebodys_rights_unasked(machine: Machine) -> None:
+    (machine.bin / "redis-server").unlink()
+    machine.add("git")
+    machine.add("make")
+    machine.add("sudo")
+    machine.add("apt-get")
+    code, said, log = machine.run()
+    assert [line for line in log if line.startswith("sudo")] == []
+    if os.geteuid() != 0:
+        assert (code, log) == (1, [])
+        assert "Missing here: redis-server" in said
 
 
 def test_ci_runs_the_test_command_that_the_readme_gives() -> None:
