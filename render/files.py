@@ -56,7 +56,8 @@ def text(one: Mapping[str, Any]) -> str:
 
 def _visible(value: Any) -> Any:
     if isinstance(value, Secret):
-        return str(value)
+        # The keys of a Secret are no secret: pods name them.
+        return {key: str(value) for key in sorted(value.value)} if isinstance(value.value, Mapping) else str(value)
     if isinstance(value, Mapping):
         return {key: _visible(value[key]) for key in sorted(value)}
     if isinstance(value, list):
