@@ -18,12 +18,12 @@ from components.plan import plan
 from components.storage import Storage, StorageArgs
 from home import fit
 
-# The home as its stack's config describes it. Every mistake is reported here, before anything registers.
-here = home.load(settings.values())
+# The home as its stack's config describes it. Every mistake is told here, before anything registers.
+with settings.mistakes_told():
+    here = home.load(settings.values())
+    rooms = plan(here, home.versions.load())
+    fits = fit.require(here, fit.demands_of(controllers(rooms.workloads)))
 secrets = settings.secrets(home.secrets.required(here))
-rooms = plan(here, home.versions.load())
-fits = fit.require(here, fit.demands_of(controllers(rooms.workloads)))
-pulumi.export("fit", fit.brief(fits))
 
 cluster_provider = kubernetes.Provider(
     "cluster",
@@ -91,3 +91,5 @@ if here.apps.jellyfin and rooms.jellyfin:
         opts=pulumi.ResourceOptions.merge(in_cluster, pulumi.ResourceOptions(depends_on=gpu)),
     )
     pulumi.export("jellyfin", jellyfin.url)
+
+pulumi.export("fit", fit.brief(fits))

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 import pulumi
 from pulumi.runtime import config as stack_config
 
+from home import HomeError
 from home.secrets import Secret
+
+
+@contextmanager
+def mistakes_told() -> Iterator[None]:
+    """Have Pulumi show what is wrong with the home as it is, without a traceback; nothing registers after that."""
+    try:
+        yield
+    except HomeError as error:
+        raise pulumi.RunError(f"this home can't be declared:\n{error}") from None
 
 
 def values() -> Mapping[str, str]:

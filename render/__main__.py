@@ -6,6 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from pulumi import RunError
+
 import home
 from render import evaluate, files, stack
 
@@ -24,7 +26,7 @@ def main() -> int:
         config = stack.read(source)
         rendered = evaluate(config.values, config.secrets, stack=arguments.stack)
         written = files.write(rendered.objects, arguments.out)
-    except (home.HomeError, OSError) as error:
+    except (home.HomeError, RunError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     for path in written:

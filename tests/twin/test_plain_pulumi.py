@@ -75,6 +75,16 @@ def test_a_missing_secret_is_asked_for_before_anything_registers(plain: Plain) -
     assert "kubernetes:core" not in preview.stdout
 
 
+def test_a_mistake_is_told_plainly_before_anything_registers(plain: Plain) -> None:
+    plain.pulumi("config", "set", "--path", "homebrain:apps.jellyfin.node", "k3s-mastr")
+    preview = plain.pulumi("preview", "-s", "homelab", "--policy-pack", "policies")
+    plain.pulumi("config", "set", "--path", "homebrain:apps.jellyfin.node", "k3s-master")
+    assert preview.returncode != 0
+    assert 'apps.jellyfin.node: there is no node "k3s-mastr"; did you mean "k3s-master"?' in preview.stdout
+    assert "Traceback" not in preview.stdout
+    assert "kubernetes:core" not in preview.stdout
+
+
 def test_preview_and_up_work_on_their_own(plain: Plain) -> None:
     assert plain.pulumi("config", "set", "--secret", "homebrain:nasPassword", "correct horse").returncode == 0
     preview = plain.pulumi("preview", "-s", "homelab", "--policy-pack", "policies")
