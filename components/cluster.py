@@ -10,8 +10,8 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components import names
-from components.flows import default_deny, network_policies
 from components.manifests import Manifest, arguments
+from components.network import default_deny, network_policies
 from components.workload import PodSecurityLevel, Workload, pod_security_level
 
 # Higher goes first when memory runs short; batch work never pushes anything else out.

@@ -15,8 +15,9 @@ import yaml
 
 import home
 from components.manifests import Manifest
+from components.objects import controller
 from components.plan import plan
-from components.workload import Workload, controller
+from components.workload import Workload
 
 
 def controllers(workloads: Mapping[str, Iterable[Workload]]) -> list[Manifest]:

@@ -11,10 +11,10 @@ import pulumi_kubernetes as kubernetes
 import yaml
 
 from components import names
+from components.deployed import DeployedWorkload
 from components.workload import (
     ROOT,
     Container,
-    DeployedWorkload,
     Deviation,
     EveryGpu,
     Files,

@@ -10,6 +10,7 @@ import pulumi_kubernetes as kubernetes
 import pulumi_random as random
 
 from components import names
+from components.deployed import DeployedWorkload
 from components.flows import ToInternet, ToWorkload
 from components.manifests import arguments
 from components.storage import MountedShare
@@ -17,7 +18,6 @@ from components.volumes import local_claim
 from components.workload import (
     Claim,
     Container,
-    DeployedWorkload,
     Exec,
     Files,
     Http,

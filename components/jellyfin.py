@@ -9,6 +9,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components import names
+from components.deployed import DeployedWorkload
 from components.flows import ToInternet
 from components.manifests import arguments
 from components.storage import MountedShare
@@ -16,7 +17,6 @@ from components.volumes import local_claim
 from components.workload import (
     Claim,
     Container,
-    DeployedWorkload,
     Http,
     Mount,
     Probe,

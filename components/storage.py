@@ -9,11 +9,11 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components import names
+from components.deployed import DeployedWorkload
 from components.manifests import Manifest, arguments
 from components.workload import (
     ROOT,
     Container,
-    DeployedWorkload,
     Deviation,
     Exec,
     HostPath,

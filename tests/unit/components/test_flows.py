@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.flows import PRIVATE_RANGES, ToAddress, ToInternet, ToWorkload, default_deny, network_policies
+from components.flows import ToAddress, ToInternet, ToWorkload
+from components.network import PRIVATE_RANGES, default_deny, network_policies
 from components.workload import Container, Exec, Probe, Resources, User, Workload
 
 

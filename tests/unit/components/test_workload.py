@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components import workload as builder
+from components import objects as builder
 from components.workload import (
+    LEVELS,
     Claim,
     Container,
     Deviation,
@@ -29,6 +30,7 @@ from components.workload import (
     Tcp,
     User,
     Workload,
+    pod_security_level,
 )
 from policies.pod_security import violations
 
@@ -60,7 +62,7 @@ def only_container(workload: Workload) -> dict[str, object]:
 
 def test_a_plain_workload_meets_the_restricted_standard() -> None:
     assert violations(pod(PLAIN), "restricted") == []
-    assert builder.pod_security_level([PLAIN]) == "restricted"
+    assert pod_security_level([PLAIN]) == "restricted"
 
 
 def test_a_plain_workload_has_a_read_only_root_and_no_token() -> None:
@@ -116,9 +118,9 @@ def test_an_empty_reason_is_none(deviation: Deviation) -> None:
 @pytest.mark.parametrize("deviation", Deviation, ids=lambda one: one.label)
 def test_the_level_that_a_deviation_leaves_is_the_strictest_that_admits_it(deviation: Deviation) -> None:
     workload = replace(PLAIN, **DEVIATING[deviation], deviations={deviation: "a reason"})
-    level = builder.pod_security_level([PLAIN, workload])
+    level = pod_security_level([PLAIN, workload])
     assert level == deviation.level
-    stricter = builder.LEVELS[builder.LEVELS.index(level) + 1 :]
+    stricter = LEVELS[LEVELS.index(level) + 1 :]
     if level != "privileged":
         assert violations(pod(workload), level) == []
     for one in stricter:
@@ -132,7 +134,7 @@ def test_a_deviation_shows_on_the_pod_with_its_reason(deviation: Deviation) -> N
 
 
 def test_the_level_of_a_room_without_workloads_is_restricted() -> None:
-    assert builder.pod_security_level([]) == "restricted"
+    assert pod_security_level([]) == "restricted"
 
 
 def test_a_slice_is_requested_and_the_device_plugin_alone_says_which_card() -> None:

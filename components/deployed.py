@@ -1,0 +1,52 @@
+"""A workload in the cluster: the one place where pods are registered."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from components.manifests import arguments
+from components.objects import config_maps, controller, service, service_account
+from components.workload import Workload
+
+_CONTROLLERS = {
+    "Deployment": kubernetes.apps.v1.Deployment,
+    "StatefulSet": kubernetes.apps.v1.StatefulSet,
+    "DaemonSet": kubernetes.apps.v1.DaemonSet,
+}
+
+
+class DeployedWorkload(pulumi.ComponentResource):
+    """A workload in the cluster.
+
+    Creates its ServiceAccount, its ConfigMaps, its Deployment, StatefulSet or DaemonSet and, where it has ports, its
+    Service.
+
+    namespace: the handle of the namespace it lives in, so that this exists first.
+    """
+
+    name: pulumi.Output[str]
+    """Of the controller, and of the Service where there is one."""
+
+    def __init__(
+        self, workload: Workload, namespace: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        """Register the workload's objects; `namespace` replaces the plain name of it that the workload carries."""
+        super().__init__("homebrain:kubernetes:Workload", workload.name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        account = kubernetes.core.v1.ServiceAccount(
+            workload.name, **arguments(service_account(workload), namespace), opts=child
+        )
+        before: list[pulumi.Resource] = [account]
+        for manifest in config_maps(workload):
+            name = manifest["metadata"]["name"]
+            before.append(kubernetes.core.v1.ConfigMap(name, **arguments(manifest, namespace), opts=child))
+        running = _CONTROLLERS[workload.kind](
+            workload.name,
+            **arguments(controller(workload), namespace),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=before),
+        )
+        if front := service(workload):
+            kubernetes.core.v1.Service(workload.name, **arguments(front, namespace), opts=child)
+        self.name = running.metadata["name"]
+        self.register_outputs({"name": self.name})
