@@ -11,7 +11,7 @@ SOURCES := .ci __main__.py components home policies references render services t
 SOURCES := $(wildcard $(SOURCES))
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview down reset status render doctor test test-fast lint format bench schema drop-go-caches toolchain venv
+.PHONY: help up preview down reset status render references doctor test test-fast lint format bench schema drop-go-caches toolchain venv
 
 help: ## What there is to type
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -49,6 +49,9 @@ status: toolchain ## What runs where on the twin, and what does not run
 
 render: venv ## Write the home's Kubernetes objects to build/render/, without secrets
 	@$(BIN)/python -m render --stack $(if $(filter twin,$(STACK)),homelab,$(STACK))
+
+references: venv ## Whether the home's objects fit each other, and their apps
+	@$(BIN)/python -m references --stack $(if $(filter twin,$(STACK)),homelab,$(STACK))
 
 doctor: ## What of the toolchain is there, from where, and what is missing
 	@$(PYTHON) tools/bootstrap.py doctor
