@@ -223,7 +223,7 @@ def node_plugin(driver: Driver, nodes: tuple[str, ...], images: Mapping[str, Ima
             Deviation.HOST_NETWORK: "a mount outlives the pod that made it, and must not hang on that pod's network",
             Deviation.HOST_PATH: "works in the kubelet's folders",
             Deviation.ROOT_USER: "mounting is root's business",
-            Deviation.NO_PROBES: "the driver is asked through its health sidecar; the registrar's own check always passes",
+            Deviation.NO_PROBES: "the driver is asked through its sidecar; the registrar's own check always passes",
             Deviation.WRITABLE_ROOT: "the mount tools keep their locks and tables in the image's own folders",
         },
     )

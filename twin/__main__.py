@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from twin import binaries
 from twin.cluster import Twin
 from twin.state import TwinError
 
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 OK = 0
 FAILED = 1
 NOT_RUNNING = 3
+
+# What the engine did to resources, by its own names for it.
+_DONE = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted"}
+_LOOKS = ("same", "read", "refresh")
 
 _STATE = Path(".twin")
 _HOME = Path("Pulumi.homelab.yaml")
@@ -32,7 +38,12 @@ def main(arguments: Sequence[str]) -> int:
     """Run one command. The exit code: 0, 1 when it failed (and said why), 3 from `status` when not all of it runs."""
     options = _parser().parse_args(arguments)
     begin = time.monotonic()
-    twin = Twin(options.state, options.home, report=lambda line: _say(f"{time.monotonic() - begin:5.1f} s  {line}"))
+
+    def report(line: str) -> None:
+        # Not where the results go: those may be read by another program.
+        print(f"{time.monotonic() - begin:5.1f} s  {line}", file=sys.stderr, flush=True)
+
+    twin = Twin(options.state, options.home, report)
     run: Callable[[Twin, argparse.Namespace], int] = options.run
     try:
         return run(twin, options)
@@ -46,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _up(twin: Twin, options: argparse.Namespace) -> int:
     twin.up()
-    _say(f"The twin is up. export KUBECONFIG={_short(twin.kubeconfig)}")
+    _say(f"The twin is up: export KUBECONFIG={_short(twin.kubeconfig)}")
     return OK
 
 
@@ -63,13 +74,9 @@ def _deploy(twin: Twin, options: argparse.Namespace) -> int:
         print(f"twin: {error}", file=sys.stderr)
         return FAILED
     _show_cluster(twin)
-    counts = ", ".join(f"{count} {what}" for what, count in run.changes.items() if what != "same")
-    outcome = (
-        f"{run.changed} resources changed ({counts})"
-        if run.changed
-        else "Nothing changed: the home is as the program says"
-    )
-    _say(f"\n{outcome}. {time.monotonic() - begin:.0f} s")
+    done = ", ".join(f"{count} {_DONE.get(what, what)}" for what, count in run.changes.items() if what not in _LOOKS)
+    outcome = done if run.changed else "nothing changed, the home is as the program says"
+    _say(f"\nDone in {time.monotonic() - begin:.0f} s: {outcome}.")
     return OK
 
 
@@ -129,7 +136,9 @@ def _show_cluster(twin: Twin) -> None:
     from twin import summary
 
     command = "python -m twin" if twin.state == _STATE.resolve() else f"python -m twin --state {_short(twin.state)}"
-    summary.show(_console(), summary.take(twin.api()), command, _short(twin.kubeconfig))
+    own = binaries.folder() / "kubectl"
+    kubectl = "kubectl" if shutil.which("kubectl") or not own.exists() else _short(own)
+    summary.show(_console(), summary.take(twin.api()), command, f"{kubectl} --kubeconfig {_short(twin.kubeconfig)}")
 
 
 def _console() -> Console:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 0.03
 _START_SECONDS = 90.0
+_WORTH_TELLING_SECONDS = 0.2
 
 # What processes of a twin run: those of its cluster, and those that a killed Pulumi engine may have left.
 _PARTS = frozenset({*NAMES, "twin.controllers"})
@@ -80,7 +81,7 @@ class Twin:
                 pki.issue(certificates, control_plane.API_SERVICE_IP)
             ports = self.folder.ports()
             access.write_kubeconfigs(self.folder, ports.api)
-            control_plane.write_egress(self.folder)
+            control_plane.write_files(self.folder)
             missing = self._missing(control_plane.parts(self.folder, ports, _advertised(home)))
             if missing:
                 self._end_strays(_PARTS)
@@ -254,8 +255,9 @@ class Twin:
         begin = time.monotonic()
         api, wanted = self.api(), self.node_states(home)
         self._wait(lambda: contents.is_settled(api, wanted), CONTROLLERS, "didn't get the nodes as they are to be")
-        told = ", ".join(f"{name} {state}" for name, state in wanted.items())
-        self._report(f"nodes after {time.monotonic() - begin:.1f} s: {told}")
+        if (seconds := time.monotonic() - begin) > _WORTH_TELLING_SECONDS:
+            told = ", ".join(f"{name} {state}" for name, state in wanted.items())
+            self._report(f"nodes as they are to be after {seconds:.1f} s: {told}")
 
 
 def _advertised(home: Home) -> str:

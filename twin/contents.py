@@ -44,10 +44,10 @@ def apply_nodes(api: Api, home: Home, wanted: Mapping[str, NodeState]) -> None:
             _apply(api, manifest)
         status = nodes.status(node, nodes.address(node, index))
         _apply(api, status, "status")
-        if state == "unknown" and not condition(before or {}, "Ready"):
-            # Nothing was ever heard of it and nothing runs on it: the controller manager would find out in a minute.
+        if not condition(before or {}, "Ready"):
+            # At once: the controller manager would take a second to see that it answers, a minute that it doesn't.
             now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            api.patch(status, {"status": {"conditions": nodes.unknown_conditions(now)}}, "status")
+            api.patch(status, {"status": {"conditions": nodes.first_conditions(state, now)}}, "status")
     for name, left in existing.items():
         if name not in wanted and left["metadata"].get("labels", {}).get(MANAGED_BY[0]) == MANAGED_BY[1]:
             api.delete("Node", name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -35,6 +36,7 @@ CONTROLLERS = "controllers"
 NAMES = (ETCD, API_SERVER, CONTROLLER_MANAGER, SCHEDULER, KWOK, CONTROLLERS)
 
 _HERE = Path(__file__).parent
+_STAGES = _HERE / "stages.yaml"
 _ISSUER = "https://kubernetes.default.svc.cluster.local"
 
 
@@ -49,20 +51,22 @@ def parts(state: State, ports: Ports, advertised: str) -> list[Part]:
         Part(CONTROLLER_MANAGER, _controller_manager(state)),
         Part(SCHEDULER, _scheduler(state)),
         Part(KWOK, _kwok(state)),
-        Part(CONTROLLERS, (sys.executable, "-m", "twin.controllers", f"--state={state.root}")),
+        Part(CONTROLLERS, _controllers(state)),
     ]
 
 
-def write_egress(state: State) -> None:
-    """Write where the API server is to send what it has for nodes, pods and services: nowhere."""
+def write_files(state: State) -> None:
+    """Write the config files that the parts read."""
+    # Where the API server is to send what it has for nodes, pods and services: nowhere.
     nowhere = str(state.run / "nothing-leaves-a-twin")
     connection = {"proxyProtocol": "HTTPConnect", "transport": {"uds": {"udsName": nowhere}}}
-    config = {
+    egress = {
         "apiVersion": "apiserver.k8s.io/v1beta1",
         "kind": "EgressSelectorConfiguration",
         "egressSelections": [{"name": "cluster", "connection": connection}],
     }
-    write_private(state.egress, json.dumps(config))
+    write_private(state.egress, json.dumps(egress))
+    write_private(_stages(state), _STAGES.read_text())
 
 
 def environment(state: State) -> dict[str, str]:
@@ -172,7 +176,7 @@ def _kwok(state: State) -> tuple[str, ...]:
         KWOK,
         {
             "kubeconfig": access.kubeconfig_of(state, access.KWOK),
-            "config": _HERE / "stages.yaml",
+            "config": _stages(state),
             "manage-all-nodes": "false",
             "manage-nodes-with-label-selector": "=".join(ANSWERING),
             "node-lease-duration-seconds": NODE_LEASE_SECONDS,
@@ -184,6 +188,20 @@ def _kwok(state: State) -> tuple[str, ...]:
             "v": "WARN",
         },
     )
+
+
+def _controllers(state: State) -> tuple[str, ...]:
+    code = _digest(*sorted((_HERE / "controllers").glob("*.py")))
+    return (sys.executable, "-m", "twin.controllers", f"--state={state.root}", f"--code={code}")
+
+
+def _stages(state: State) -> Path:
+    """kwok's stages, under a name that changes with their content: a part with another command line is started anew."""
+    return state.run / f"stages-{_digest(_STAGES)}.yaml"
+
+
+def _digest(*files: Path) -> str:
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
 
 # One of each, so nothing to elect; no port of its own, since its health shows in what it does.

@@ -27,6 +27,14 @@ UNREACHABLE = "node.kubernetes.io/unreachable"
 NOT_READY = "node.kubernetes.io/not-ready"
 _SYSTEM_TAINTS = "node.kubernetes.io/"
 
+_ANSWERING = {
+    "Ready": ("True", "KubeletReady", "kubelet is posting ready status"),
+    "MemoryPressure": ("False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+    "DiskPressure": ("False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+    "PIDPressure": ("False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+}
+_SILENT = dict.fromkeys(_ANSWERING, ("Unknown", "NodeStatusUnknown", "Kubelet stopped posting node status."))
+
 
 def manifest(node: Node, state: NodeState, existing: Mapping[str, Any] | None) -> Manifest:
     """The Node object, without its status, that `node` is to be in `state`, given the one that exists.
@@ -131,18 +139,21 @@ def address(node: Node, index: int) -> str:
     return first or second or f"192.0.2.{index + 1}"
 
 
-def unknown_conditions(now: str) -> list[Manifest]:
-    """The conditions that the controller manager writes for a node that has been silent too long. `now` in RFC 3339."""
+def first_conditions(state: NodeState, now: str) -> list[Manifest]:
+    """The conditions of a node that was just made: those of a kubelet that answers, or what the controller manager
+    writes for one that has been silent for too long. `now` in RFC 3339.
+    """
+    told = _SILENT if state == "unknown" else _ANSWERING
     return [
         {
             "type": kind,
-            "status": "Unknown",
-            "reason": "NodeStatusUnknown",
-            "message": "Kubelet stopped posting node status.",
+            "status": status,
+            "reason": reason,
+            "message": message,
             "lastHeartbeatTime": now,
             "lastTransitionTime": now,
         }
-        for kind in ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure")
+        for kind, (status, reason, message) in told.items()
     ]
 
 

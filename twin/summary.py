@@ -28,6 +28,9 @@ _CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 _SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
 _GIBIBYTE = 2**30
 
+# Columns of text from which there is room for the machines behind the nodes.
+_WIDE = 130
+
 Objects = Sequence[Mapping[str, Any]]
 
 
@@ -53,10 +56,11 @@ class NodeRow:
     name: str
     state: str
     version: str
-    machine: str
     cpu: str
     memory: str
+    slices: str
     gpu: str
+    machine: str
 
 
 @dataclass(frozen=True)
@@ -148,7 +152,7 @@ def volume_rows(snapshot: Snapshot) -> list[VolumeRow]:
             claim.get("status", {}).get("capacity", {}).get("storage")
             or claim["spec"]["resources"]["requests"]["storage"]
         )
-        state = f"bound, {_whereabouts(volume)}" if volume else "waits"
+        state = _whereabouts(volume) if volume else "waits"
         rows.append(VolumeRow(_key_text(claim), size, claim["spec"].get("storageClassName") or "", state))
     for volume in volumes.values():
         claim = volume["spec"].get("claimRef")
@@ -181,13 +185,16 @@ def why_unplaced(message: str) -> str:
     return f"no node takes it: {found[1].replace(' node(s)', '')}" if found else reasons
 
 
-def suggestions(snapshot: Snapshot, twin: str, kubeconfig: str) -> list[tuple[str, str]]:
-    """What a person may want to type next: commands, each with what it is for. `twin` is how the twin's own begin."""
+def suggestions(snapshot: Snapshot, twin: str, kubectl: str) -> list[tuple[str, str]]:
+    """What a person may want to type next: commands, each with what it is for.
+
+    `twin` is how the twin's own commands begin here, `kubectl` how those of kubectl do.
+    """
     answering = [_name(node) for node in snapshot.nodes if pods.is_ready(node)]
     silent = [_name(node) for node in snapshot.nodes if not pods.is_ready(node)]
     own = [pod for pod in snapshot.pods if pods.namespace(pod) not in _SYSTEM_NAMESPACES]
     found = [] if own else [("make up", "put the home on it")]
-    found.append((f"kubectl --kubeconfig {kubeconfig} get pods -A", "look around yourself"))
+    found.append((f"{kubectl} get pods -A", "look around yourself"))
     busiest = max(answering, key=lambda name: sum(pods.node_name(pod) == name for pod in own), default=None)
     if busiest and own:
         found.append((f"{twin} node {busiest} unknown", "see what the home does when it falls silent"))
@@ -197,16 +204,18 @@ def suggestions(snapshot: Snapshot, twin: str, kubeconfig: str) -> list[tuple[st
     return found
 
 
-def show(console: Console, snapshot: Snapshot, twin: str, kubeconfig: str) -> None:
-    """Print all of it; `twin` and `kubeconfig` as in `suggestions`."""
-    sections: list[tuple[str, RenderableType]] = [("Nodes", _nodes_table(node_rows(snapshot)))]
+def show(console: Console, snapshot: Snapshot, twin: str, kubectl: str) -> None:
+    """Print all of it; `twin` and `kubectl` as in `suggestions`."""
+    sections: list[tuple[str, RenderableType]] = [
+        ("Nodes, and what pods request of them", _nodes_table(node_rows(snapshot), console.width))
+    ]
     if rows := pod_rows(snapshot):
         sections.append(("What runs where", _pods_table(rows)))
     if volumes := volume_rows(snapshot):
-        sections.append(("Volumes", _volumes_table(volumes)))
+        sections.append(("Volumes, and what becomes of them when their claim goes", _volumes_table(volumes)))
     if found := troubles(snapshot):
         sections.append(("What doesn't run, and why", _troubles_table(found)))
-    sections.append(("What to try next", _suggestions_table(suggestions(snapshot, twin, kubeconfig))))
+    sections.append(("What to try next", _suggestions_table(suggestions(snapshot, twin, kubectl))))
     for title, content in sections:
         console.print(Group(Text(f"\n{title}", style="bold"), content))
 
@@ -218,25 +227,26 @@ def _node_row(node: Mapping[str, Any], placed: Objects) -> NodeRow:
     memory = sum((_requested(pod, "memory") for pod in placed), Decimal(0)) / _GIBIBYTE
     cores, gibibytes = parse(allocatable.get("cpu", "0")), parse(allocatable.get("memory", "0")) / _GIBIBYTE
     ready = pods.condition(node, "Ready").get("status")
+    offered, cards = _offered(node), _cards(node)
     return NodeRow(
         name=_name(node),
         state={"True": "ready", "False": "not ready"}.get(str(ready), "unknown"),
         version=info.get("kubeletVersion", ""),
-        machine=f"{info.get('architecture', '')}, {info.get('osImage', '')}",
         cpu=f"{cpu:.2f} of {cores:.0f}",
         memory=f"{memory:.1f} of {gibibytes:.1f} Gi",
-        gpu=_gpu(node, placed),
+        slices=f"{sum(map(_slices, placed))} of {offered}" if offered else "none" if cards else "",
+        gpu=cards,
+        machine=f"{info.get('architecture', '')}, {info.get('osImage', '')}",
     )
 
 
-def _gpu(node: Mapping[str, Any], placed: Objects) -> str:
+def _cards(node: Mapping[str, Any]) -> str:
+    """The cards of the machine, such as "2 x RTX 4060"; empty for none."""
     annotation = node["metadata"].get("annotations", {}).get(GPU)
-    offered = _offered(node)
-    if not annotation and not offered:
+    if not annotation:
         return ""
-    card: dict[str, Any] = json.loads(annotation) if annotation else {"model": "GPU", "count": 1}
-    name = f"{card['count']} x {card['model']}" if card["count"] > 1 else str(card["model"])
-    return f"{name}: {sum(map(_slices, placed))} of {offered} slices" if offered else f"{name}: no slices offered"
+    cards: dict[str, Any] = json.loads(annotation)
+    return f"{cards['count']} x {cards['model']}" if cards["count"] > 1 else str(cards["model"])
 
 
 def _pod_row(pod: Mapping[str, Any]) -> PodRow:
@@ -278,7 +288,11 @@ def _waiting_pod(pod: Mapping[str, Any], snapshot: Snapshot) -> Trouble | None:
     if pods.is_finished(pod):
         return Trouble(what, f"failed: {pod['status'].get('message', '')}") if pods.phase(pod) == "Failed" else None
     if node is not None and not pods.is_ready(node):
-        how = "can't be told to stop" if pods.is_leaving(pod) else "is as it was last heard of, or never started"
+        how = "nobody knows whether it runs"
+        if pods.is_leaving(pod):
+            how = "can't be told to stop"
+        elif pods.phase(pod) == "Pending":
+            how = "can't start"
         return Trouble(what, f"{how}: {_name(node)} doesn't answer")
     if pods.is_leaving(pod):
         return None
@@ -348,7 +362,7 @@ def _whereabouts(volume: Mapping[str, Any]) -> str:
         value for term in terms for each in term.get("matchExpressions") or [] for value in each.get("values") or []
     ]
     where = f"on {', '.join(nodes)}" if nodes else f"by {spec['csi']['driver']}" if "csi" in spec else "anywhere"
-    return f"{where}, {kept} with its claim" if kept == "deleted" else f"{where}, kept when its claim goes"
+    return f"{where}, {kept}"
 
 
 def _on(node: Mapping[str, Any], all_pods: Objects) -> list[Mapping[str, Any]]:
@@ -402,12 +416,13 @@ def _table(*headings: str) -> Table:
     return table
 
 
-def _nodes_table(rows: Iterable[NodeRow]) -> Table:
-    table = _table("node", "state", "K3s", "CPU requested", "memory requested", "GPU", "machine")
+def _nodes_table(rows: Iterable[NodeRow], width: int) -> Table:
+    details = width >= _WIDE
+    table = _table("node", "state", "K3s", "CPU", "memory", "slices", *(["GPU", "machine"] if details else []))
     for row in rows:
-        style = "green" if row.state == "ready" else "yellow"
-        state = Text(row.state, style=style)
-        table.add_row(row.name, state, row.version, row.cpu, row.memory, row.gpu, Text(row.machine, style="dim"))
+        state = Text(row.state, style="green" if row.state == "ready" else "yellow")
+        more = [Text(detail, style="dim") for detail in (row.gpu, row.machine)] if details else []
+        table.add_row(row.name, state, row.version, row.cpu, row.memory, row.slices, *more)
     return table
 
 

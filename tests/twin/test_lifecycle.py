@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -18,11 +19,13 @@ from tests.twin import objects
 from tests.twin.conftest import HOME
 from tests.twin.objects import eventually
 from twin import binaries, control_plane, summary
-from twin.api import Api
+from twin.api import FIELD_MANAGER, Api, Manifest
 from twin.cluster import Twin
 from twin.control_plane import NAMES
 from twin.controllers.pods import condition
 from twin.state import TwinError, port_is_free
+
+APPLIED = (FIELD_MANAGER, "Apply")
 
 
 def processes_of(state: Path) -> list[psutil.Process]:
@@ -70,25 +73,21 @@ def remembers(twin: Twin, name: str) -> bool:
     return twin.api().get("ConfigMap", name, "default") is not None
 
 
-def versions(api: Api) -> dict[tuple[str, str], str]:
-    """The version of everything that `up` looks after."""
+def applied(api: Api) -> dict[tuple[str, str], list[Manifest]]:
+    """What `up` last applied, when and to what: the API server keeps account of it, apart from what others changed."""
     kinds = ("Node", "Deployment", "Service", "StorageClass", "RuntimeClass", "ClusterRole", "ClusterRoleBinding")
+    metadata = {(kind, each["metadata"]["name"]): each["metadata"] for kind in kinds for each in api.list(kind)}
     return {
-        (kind, each["metadata"]["name"]): each["metadata"]["resourceVersion"]
-        for kind in kinds
-        for each in api.list(kind)
+        which: [entry for entry in each["managedFields"] if (entry["manager"], entry["operation"]) == APPLIED]
+        for which, each in metadata.items()
     }
 
 
 def test_a_second_up_changes_nothing(twin: Twin, api: Api) -> None:
-    def settled() -> bool:
-        made = api.list("Deployment", "kube-system")
-        return all(each.get("status", {}).get("availableReplicas") == 1 for each in made)
-
-    eventually(settled)
-    before = (pids(twin), versions(api), twin.kubeconfig.stat().st_mtime_ns, twin.folder.ports())
+    before = (pids(twin), applied(api), twin.kubeconfig.stat().st_mtime_ns, twin.folder.ports())
+    assert before[1]["Node", "k3s-worker"]
     twin.up()
-    assert (pids(twin), versions(api), twin.kubeconfig.stat().st_mtime_ns, twin.folder.ports()) == before
+    assert (pids(twin), applied(api), twin.kubeconfig.stat().st_mtime_ns, twin.folder.ports()) == before
 
 
 def test_it_listens_on_loopback_only(twin: Twin) -> None:
@@ -211,6 +210,21 @@ def test_two_twins_run_side_by_side(twin: Twin, other: Twin) -> None:
     other.down()
     assert processes_of(other.state) == []
     assert pids(twin) == before
+
+
+def test_an_up_that_is_killed_on_its_way_is_finished_by_the_next(tmp_path: Path) -> None:
+    begun = Twin(tmp_path / "state", HOME)
+    try:
+        for part in ("etcd", "kube-apiserver"):
+            with subprocess.Popen(command(begun, "up"), cwd=binaries.CHECKOUT) as first:
+                eventually(lambda part=part, first=first: begun.processes.running(part) or first.poll())
+                first.kill()
+            assert first.returncode == -signal.SIGKILL, "it was still at work"
+            assert begun.processes.running("kwok") is None
+        begun.up()
+        assert len(processes_of(begun.state)) == len(NAMES)
+    finally:
+        begun.reset()
 
 
 def test_status_tells_what_a_person_wants_to_know(twin: Twin) -> None:

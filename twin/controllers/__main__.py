@@ -39,6 +39,7 @@ def main() -> None:
     """Look at everything whenever something has changed, and act."""
     parser = argparse.ArgumentParser(prog="python -m twin.controllers")
     parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--code", help="a digest of these modules, for others to see which version runs")
     state = State(parser.parse_args().state)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     api = Api(access.kubeconfig_of(state, access.CONTROLLERS))
