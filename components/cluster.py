@@ -62,7 +62,7 @@ class Cluster(pulumi.ComponentResource):
         super().__init__("homebrain:cluster:Cluster", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         # Deleting a namespace deletes every claim in it.
-        protected = pulumi.ResourceOptions(parent=self, protect=True)
+        protected = pulumi.ResourceOptions(parent=self, protect=True, retain_on_delete=True)
 
         self.namespaces = {
             room: kubernetes.core.v1.Namespace(

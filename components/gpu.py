@@ -21,9 +21,10 @@ from components.workload import (
     HostPath,
     Mount,
     Resources,
+    Slices,
     Workload,
 )
-from home import Home, Node
+from home import GpuShare, Home, Node
 from home.versions import Image
 
 CONFIG_FOLDER = "/config"
@@ -81,7 +82,6 @@ def device_plugin(node: Node, image: Image) -> Workload:
         namespace=names.GPU,
         kind="DaemonSet",
         nodes=(node.name,),
-        tolerations=({"key": names.GPU_RESOURCE, "operator": "Exists", "effect": "NoSchedule"},),
         priority=names.PRIORITY_NODE_CRITICAL,
         user=ROOT,
         containers=(
@@ -104,6 +104,20 @@ def device_plugin(node: Node, image: Image) -> Workload:
             Deviation.NO_PROBES: "serves no health endpoint; the kubelet drops the slices when its socket goes",
         },
     )
+
+
+def use_of(share: GpuShare | None) -> Slices | EveryGpu | None:
+    """How a container gets what the app takes of a card: counted slices, or the whole card where nothing counts."""
+    if share is None:
+        return None
+    return Slices(share.slices) if share.slices else EveryGpu()
+
+
+def deviations_of(*shares: GpuShare | None) -> dict[Deviation, str]:
+    """What a workload with these shares has to name."""
+    if any(isinstance(use_of(share), EveryGpu) for share in shares):
+        return {Deviation.EVERY_GPU: "its node shares the card without limits: pods see it without asking for it"}
+    return {}
 
 
 def sharing_config(node: Node) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pulumi_random as random
 from components import names
 from components.deployed import DeployedWorkload
 from components.flows import ToInternet, ToWorkload
+from components.gpu import deviations_of, use_of
 from components.manifests import arguments
 from components.storage import MountedShare
 from components.volumes import local_claim
@@ -26,7 +27,6 @@ from components.workload import (
     Resources,
     Scratch,
     SecretFiles,
-    Slices,
     Tcp,
     User,
     Workload,
@@ -201,10 +201,11 @@ def server(home: Home, nodes: tuple[str, ...], gpu: GpuShare | None, image: Imag
                 startup=Probe(Http("/api/server/ping"), period=10, failures=30),
                 readiness=Probe(Http("/api/server/ping"), period=10, failures=3, timeout=5),
                 liveness=Probe(Http("/api/server/ping"), period=10, failures=6, timeout=5),
-                gpu=_slices(gpu),
+                gpu=use_of(gpu),
                 gpu_capabilities=("compute", "video", "utility"),
             ),
         ),
+        deviations=deviations_of(gpu),
         talks_to=(
             ToWorkload(names.PHOTOS, DATABASE, "postgres"),
             ToWorkload(names.PHOTOS, QUEUE, "redis"),
@@ -243,9 +244,10 @@ def machine_learning(home: Home, nodes: tuple[str, ...], gpu: GpuShare | None, i
                 readiness=Probe(Http("/ping"), period=10, failures=3, timeout=5),
                 # A model that is loading keeps it from answering for a while.
                 liveness=Probe(Tcp(), period=20, failures=6, timeout=5),
-                gpu=_slices(gpu),
+                gpu=use_of(gpu),
             ),
         ),
+        deviations=deviations_of(gpu),
         talks_to=(ToInternet("fetches its models once, from the hub that publishes them"),),
     )
 
@@ -376,7 +378,3 @@ QUEUE_ARGUMENTS = (
     "--maxmemory-policy",
     "noeviction",
 )
-
-
-def _slices(gpu: GpuShare | None) -> Slices | None:
-    return Slices(gpu.slices) if gpu and gpu.slices else None

@@ -11,6 +11,7 @@ import pulumi_kubernetes as kubernetes
 from components import names
 from components.deployed import DeployedWorkload
 from components.flows import ToInternet
+from components.gpu import deviations_of, use_of
 from components.manifests import arguments
 from components.storage import MountedShare
 from components.volumes import local_claim
@@ -22,7 +23,6 @@ from components.workload import (
     Probe,
     Resources,
     Scratch,
-    Slices,
     Tcp,
     User,
     Workload,
@@ -121,10 +121,11 @@ def server(home: Home, images: Mapping[str, Image]) -> Workload:
                 readiness=Probe(Http("/health"), period=10, failures=3, timeout=5),
                 # A busy server is not a dead one: only a closed port is.
                 liveness=Probe(Tcp(), period=20, failures=5, timeout=5),
-                gpu=Slices(app.gpu.slices) if app.gpu and app.gpu.slices else None,
+                gpu=use_of(app.gpu),
                 gpu_capabilities=("compute", "video", "utility"),
             ),
         ),
+        deviations=deviations_of(app.gpu),
         talks_to=(ToInternet("titles, descriptions and pictures from film and series databases"),),
     )
 

@@ -135,10 +135,13 @@ def _pod_spec(workload: Workload) -> Manifest:
         spec["volumes"] = [{"name": name, **_volume_source(volume, workload)} for name, volume in volumes.items()]
     if workload.nodes:
         spec["affinity"] = {"nodeAffinity": _node_affinity(workload.nodes)}
-    if workload.tolerations:
-        spec["tolerations"] = [dict(one) for one in workload.tolerations]
+    tolerations = [dict(one) for one in workload.tolerations]
     if any(one.gpu for one in workload.every_container):
         spec["runtimeClassName"] = names.RUNTIME_CLASS_NVIDIA
+        # The taint by which owners commonly keep other pods off a machine with a card.
+        tolerations.append({"key": names.GPU_RESOURCE, "operator": "Exists", "effect": "NoSchedule"})
+    if tolerations:
+        spec["tolerations"] = tolerations
     if workload.host_network:
         spec |= {"hostNetwork": True, "dnsPolicy": "ClusterFirstWithHostNet"}
     return spec

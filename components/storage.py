@@ -117,7 +117,7 @@ class Storage(pulumi.ComponentResource):
         for driver in protocols(args.mounted):
             ready.append(kubernetes.storage.v1.CSIDriver(driver.csi_name, **arguments(csi_driver(driver)), opts=child))
         ready += [DeployedWorkload(workload, args.namespace, opts=child) for workload in args.drivers]
-        if args.password is not None:
+        if args.password is not None and any(one.share.protocol == "smb" for one in args.mounted):
             ready.append(
                 kubernetes.core.v1.Secret(
                     CREDENTIALS,

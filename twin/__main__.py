@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from twin import binaries
 from twin.cluster import Twin
-from twin.state import TwinError
+from twin.state import State, TwinError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
         # Not where the results go: those may be read by another program.
         print(f"{time.monotonic() - begin:5.1f} s  {line}", file=sys.stderr, flush=True)
 
-    twin = Twin(options.state, options.home, report)
+    twin = Twin(options.state, options.home or State(options.state).home() or _HOME, report)
     run: Callable[[Twin, argparse.Namespace], int] = options.run
     try:
         return run(twin, options)
@@ -135,10 +135,18 @@ def _pulumi(twin: Twin, options: argparse.Namespace) -> int:
 def _show_cluster(twin: Twin) -> None:
     from twin import summary
 
-    command = "python -m twin" if twin.state == _STATE.resolve() else f"python -m twin --state {_short(twin.state)}"
+    # What make calls is the twin in the usual place; others are spoken to directly.
+    usual = twin.state == _STATE.resolve()
+    command = f"{_short(Path(sys.executable))} -m twin" + ("" if usual else f" --state {_short(twin.state)}")
     own = binaries.folder() / "kubectl"
     kubectl = "kubectl" if shutil.which("kubectl") or not own.exists() else _short(own)
-    summary.show(_console(), summary.take(twin.api()), command, f"{kubectl} --kubeconfig {_short(twin.kubeconfig)}")
+    commands = summary.Commands(
+        twin=command,
+        kubectl=f"{kubectl} --kubeconfig {_short(twin.kubeconfig)}",
+        up="make up" if usual else f"{command} deploy",
+        preview="make preview" if usual else f"{command} pulumi preview",
+    )
+    summary.show(_console(), summary.take(twin.api()), commands)
 
 
 def _console() -> Console:
@@ -152,8 +160,8 @@ def _console() -> Console:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m twin", description=_DESCRIPTION, formatter_class=_Formatter)
     parser.add_argument("--state", type=Path, default=_STATE, metavar="DIR", help=f"its folder (default: {_STATE})")
-    described = f"the stack config of the home that it simulates (default: {_HOME})"
-    parser.add_argument("--home", type=Path, default=_HOME, metavar="FILE", help=described)
+    described = f"the stack config of the home that it simulates (default: as before, at first {_HOME})"
+    parser.add_argument("--home", type=Path, metavar="FILE", help=described)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, run: Callable[[Twin, argparse.Namespace], int], purpose: str) -> argparse.ArgumentParser:

@@ -73,6 +73,7 @@ class Twin:
         home = self._read_home()
         with self._lock():
             self.folder.prepare()
+            self.folder.belong_to(self.home)
             certificates = self.folder.pki
             if not certificates.exists():
                 # Imported when needed: it takes as long as the rest of the command together.

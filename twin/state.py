@@ -1,6 +1,6 @@
 """The state folder of a twin: where everything of it lives, and what it remembers.
 
-twin.json      its ports, and the nodes whose state was chosen by hand
+twin.json      its ports, whose twin it is, and the nodes whose state was chosen by hand
 kubeconfig     the way in, for kubectl and for Pulumi
 pki/           authorities, certificates and tokens
 kubeconfigs/   the ways in of its own parts
@@ -105,6 +105,16 @@ class State:
     def choose(self, node: str, state: NodeState) -> None:
         """Remember that `node` is to be `state`."""
         self._remember({**self._recall(), "nodes": {**self.chosen(), node: state}})
+
+    def home(self) -> Path | None:
+        """The stack config file of the home whose twin this is, once it has been brought up."""
+        remembered = self._recall().get("home")
+        return Path(remembered) if remembered else None
+
+    def belong_to(self, home: Path) -> None:
+        """Remember whose twin this is, so that later commands needn't be told."""
+        if self.home() != home:
+            self._remember({**self._recall(), "home": str(home)})
 
     @contextlib.contextmanager
     def lock(self, on_wait: Callable[[], None], deadline: float = 120.0) -> Iterator[None]:

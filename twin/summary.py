@@ -50,6 +50,16 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
+class Commands:
+    """How commands begin on this machine, as one would type them here."""
+
+    twin: str = "python -m twin"
+    kubectl: str = "kubectl"
+    up: str = "make up"
+    preview: str = "make preview"
+
+
+@dataclass(frozen=True)
 class NodeRow:
     """One node: what it is, and what of it is requested."""
 
@@ -185,27 +195,24 @@ def why_unplaced(message: str) -> str:
     return f"no node takes it: {found[1].replace(' node(s)', '')}" if found else reasons
 
 
-def suggestions(snapshot: Snapshot, twin: str, kubectl: str) -> list[tuple[str, str]]:
-    """What a person may want to type next: commands, each with what it is for.
-
-    `twin` is how the twin's own commands begin here, `kubectl` how those of kubectl do.
-    """
+def suggestions(snapshot: Snapshot, commands: Commands) -> list[tuple[str, str]]:
+    """What a person may want to type next: commands, each with what it is for."""
     answering = [_name(node) for node in snapshot.nodes if pods.is_ready(node)]
     silent = [_name(node) for node in snapshot.nodes if not pods.is_ready(node)]
     own = [pod for pod in snapshot.pods if pods.namespace(pod) not in _SYSTEM_NAMESPACES]
-    found = [] if own else [("make up", "put the home on it")]
-    found.append((f"{kubectl} get pods -A", "look around yourself"))
+    found = [] if own else [(commands.up, "put the home on it")]
+    found.append((f"{commands.kubectl} get pods -A", "look around yourself"))
     busiest = max(answering, key=lambda name: sum(pods.node_name(pod) == name for pod in own), default=None)
     if busiest and own:
-        found.append((f"{twin} node {busiest} unknown", "see what the home does when it falls silent"))
-    found += [(f"{twin} node {name} ready", "have it answer again") for name in sorted(silent)]
+        found.append((f"{commands.twin} node {busiest} unknown", "see what the home does when it falls silent"))
+    found += [(f"{commands.twin} node {name} ready", "have it answer again") for name in sorted(silent)]
     if own:
-        found.append(("make preview", "see what an edit would change"))
+        found.append((commands.preview, "see what an edit would change"))
     return found
 
 
-def show(console: Console, snapshot: Snapshot, twin: str, kubectl: str) -> None:
-    """Print all of it; `twin` and `kubectl` as in `suggestions`."""
+def show(console: Console, snapshot: Snapshot, commands: Commands) -> None:
+    """Print all of it."""
     sections: list[tuple[str, RenderableType]] = [
         ("Nodes, and what pods request of them", _nodes_table(node_rows(snapshot), console.width))
     ]
@@ -215,7 +222,7 @@ def show(console: Console, snapshot: Snapshot, twin: str, kubectl: str) -> None:
         sections.append(("Volumes, and what becomes of them when their claim goes", _volumes_table(volumes)))
     if found := troubles(snapshot):
         sections.append(("What doesn't run, and why", _troubles_table(found)))
-    sections.append(("What to try next", _suggestions_table(suggestions(snapshot, twin, kubectl))))
+    sections.append(("What to try next", _suggestions_table(suggestions(snapshot, commands))))
     for title, content in sections:
         console.print(Group(Text(f"\n{title}", style="bold"), content))
 

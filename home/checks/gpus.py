@@ -46,6 +46,21 @@ def apps_with_a_gpu_run_where_one_is(home: Home) -> Iterator[Problem]:
             yield Problem(use.path, f"{use.who} runs on {node.name}, which has no GPU; {way_out}", because)
 
 
+def recognition_on_a_gpu_runs_on_amd64(home: Home) -> Iterator[Problem]:
+    """Immich publishes its machine learning for NVIDIA's cards for one architecture only."""
+    app = home.apps.immich
+    if app is None or app.machine_learning.gpu is None:
+        return
+    for i, node in enumerate(home.nodes):
+        if node.name == app.node and node.gpu is not None and node.arch != "amd64":
+            yield Problem(
+                "apps.immich.machineLearning.gpu",
+                f"can't be used on {node.name}, which is {node.arch}: Immich's machine learning for NVIDIA cards is "
+                "made for amd64; leave it out to compute on the CPU, or run Immich on a node with amd64",
+                (f"nodes[{i}].arch", f"nodes[{i}].name", "apps.immich.node"),
+            )
+
+
 def slices_suit_the_sharing(home: Home) -> Iterator[Problem]:
     """Slices are asked for where the card is counted, and only there."""
     for i, node in enumerate(home.nodes):
@@ -205,6 +220,7 @@ def _more_slices(gpu: Gpu) -> str:
 CHECKS = (
     apps_with_a_gpu_name_their_node,
     apps_with_a_gpu_run_where_one_is,
+    recognition_on_a_gpu_runs_on_amd64,
     slices_suit_the_sharing,
     one_slice_of_a_cut_card_is_all,
     slices_are_enough,

@@ -257,3 +257,8 @@ def test_every_kind_of_controller_selects_its_own_pods(kind: str) -> None:
     assert ("replicas" in spec) == (kind != "DaemonSet")
     required = spec["template"]["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
     assert required["nodeSelectorTerms"][0]["matchExpressions"][0]["values"] == ["one", "two"]
+
+
+def test_a_pod_with_a_gpu_is_let_onto_a_machine_that_is_kept_for_such() -> None:
+    tolerations = pod(with_container(gpu=Slices(1)))["spec"]["tolerations"]
+    assert tolerations == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]

@@ -186,3 +186,11 @@ def test_the_log_of_the_last_start_is_kept_beside_the_new_one(state: State, proc
 
 def test_a_free_port_has_no_owner() -> None:
     assert owner_of_port(1) == "another program"
+
+
+def test_a_twin_remembers_whose_it_is(state: State, tmp_path: Path) -> None:
+    assert state.home() is None
+    state.belong_to(tmp_path / "Pulumi.cabin.yaml")
+    assert State(state.root).home() == tmp_path / "Pulumi.cabin.yaml"
+    state.choose("shelf", "unknown")
+    assert state.home() == tmp_path / "Pulumi.cabin.yaml"

@@ -230,13 +230,9 @@ def test_a_claim_without_a_volume_says_what_it_waits_for() -> None:
 
 
 def test_what_to_try_next_depends_on_what_is_there() -> None:
-    empty = [
-        command for command, _ in summary.suggestions(Snapshot(nodes=[MASTER, WORKER]), "python -m twin", "kubectl")
-    ]
+    empty = [command for command, _ in summary.suggestions(Snapshot(nodes=[MASTER, WORKER]), summary.Commands())]
     assert empty == ["make up", "kubectl get pods -A", "python -m twin node a-worker ready"]
-    full = [
-        command for command, _ in summary.suggestions(Snapshot(nodes=[MASTER], pods=FOUR), "python -m twin", "kubectl")
-    ]
+    full = [command for command, _ in summary.suggestions(Snapshot(nodes=[MASTER], pods=FOUR), summary.Commands())]
     assert "python -m twin node k3s-master unknown" in full
     assert "make up" not in full
 
@@ -249,6 +245,6 @@ def test_everything_is_shown_on_one_page() -> None:
         volumes=[volume("Retain")],
     )
     page = io.StringIO()
-    summary.show(Console(file=page, width=160), snapshot, "python -m twin", "kubectl")
+    summary.show(Console(file=page, width=160), snapshot, summary.Commands())
     for expected in ("Nodes", "4 of 4", "unknown", "user-3", "Pod media/fifth", "media/config", "make preview"):
         assert expected in page.getvalue()
