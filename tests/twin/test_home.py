@@ -128,8 +128,23 @@ def test_a_second_up_changes_nothing(homelab: Deployed) -> None:
     assert set(run.changes) <= {"same", "read"}
 
 
+def test_each_part_that_uses_the_gpu_holds_one_slice_of_the_masters_four(homelab: Deployed) -> None:
+    holding = {
+        (pod["metadata"]["labels"]["app.kubernetes.io/name"], pod["spec"]["nodeName"], pod["status"]["phase"], slices)
+        for pod in homelab.api.list("Pod")
+        for container in pod["spec"]["containers"]
+        if (slices := container.get("resources", {}).get("limits", {}).get("nvidia.com/gpu"))
+    }
+    assert holding == {
+        ("immich-machine-learning", "k3s-master", "Running", "1"),
+        ("immich-server", "k3s-master", "Running", "1"),
+        ("jellyfin", "k3s-master", "Running", "1"),
+    }
+
+
 def test_a_fifth_slice_stays_pending(homelab: Deployed) -> None:
-    names = ["second", "third", "fourth"]
+    # The home itself holds three.
+    names = ["fourth"]
     try:
         for name in names:
             homelab.api.create(slice_pod(name))

@@ -156,16 +156,27 @@ def test_a_node_that_falls_silent_loses_its_pods_and_may_come_back(twin: Twin, a
 
     spec = objects.pod("wanderer", "default")["spec"]
     api.create(objects.workload("Deployment", "wanderer", "default", spec, replicas=2))
+    # One that stays whatever happens, as a storage driver's does.
+    stays = objects.pod("sentinel", "default", tolerations=[{"operator": "Exists"}])["spec"]
+    api.create(objects.workload("DaemonSet", "sentinel", "default", stays))
+
+    def watching() -> int:
+        return int((api.get("DaemonSet", "sentinel", "default") or {}).get("status", {}).get("numberReady", 0))
+
     eventually(whereabouts, ["k3s-master", "k3s-worker"])
+    eventually(watching, 3)
     twin.set_node("k3s-worker", "unknown")
     assert (ready(api, "k3s-worker"), shown()) == ("Unknown", "unknown")
     eventually(whereabouts, ["k3s-master", "k3s-master"])
+    eventually(watching, 2)
     stuck = [trouble.why for trouble in summary.troubles(summary.take(api)) if "wanderer" in trouble.what]
     assert stuck == ["can't be told to stop: k3s-worker doesn't answer"]
 
     twin.set_node("k3s-worker", "ready")
     eventually(lambda: summary.troubles(summary.take(api)), [])
+    eventually(watching, 3)
     api.delete("Deployment", "wanderer", "default")
+    api.delete("DaemonSet", "sentinel", "default")
 
 
 def test_down_leaves_no_process_and_no_port_and_up_brings_everything_back(twin: Twin) -> None:

@@ -37,15 +37,19 @@ def obstacle(pod: pods.Pod, node: Mapping[str, Any], objects: Objects) -> Obstac
 
 
 def reconcile(api: Api, objects: Objects, recorder: Recorder) -> None:
-    """Let the pods start that can, and say of the others why they can't."""
+    """Let the pods start that can, say of the others why they can't, and speak up for those that outlived a silence."""
     for pod in objects.all("Pod"):
-        if not _is_to_start(pod):
+        if not (_is_to_start(pod) or _was_given_up(pod)):
             continue
         node = objects.get("Node", pods.node_name(pod))
         if node is None or node["metadata"].get("labels", {}).get(ANSWERING[0]) != ANSWERING[1]:
             continue
         try:
-            _decide(api, pod, node, objects, recorder)
+            if _is_to_start(pod):
+                _decide(api, pod, node, objects, recorder)
+            elif pods.is_ready(node):
+                conditions = [_condition(kind, "True") for kind in ("Ready", "ContainersReady")]
+                api.patch(pod, {"status": {"conditions": conditions}}, "status")
         except ApiError as error:
             # Deleted a moment ago; the others have waited long enough.
             if error.status != 404:
@@ -73,6 +77,17 @@ def _is_to_start(pod: pods.Pod) -> bool:
         and not pods.is_finished(pod)
         and not pod.get("status", {}).get("podIP")
         and pods.condition(pod, START).get("status") != "True"
+    )
+
+
+def _was_given_up(pod: pods.Pod) -> bool:
+    """Whether the pod runs, but the controller manager called it not ready when its node fell silent."""
+    return bool(
+        pods.phase(pod) == "Running"
+        and not pods.is_leaving(pod)
+        and pod["status"].get("podIP")
+        and pods.condition(pod, START).get("status") == "True"
+        and pods.condition(pod, "Ready").get("status") == "False"
     )
 
 
