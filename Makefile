@@ -7,11 +7,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 # The tools that the bootstrap found or built come first; a plain `pulumi` on your own PATH does as well.
 RUN := PATH="$(CURDIR)/.tools/bin:$(CURDIR)/.venv/bin:$$PATH"
-SOURCES := .ci __main__.py components home policies references render services tests tools twin
+SOURCES := .ci __main__.py adoption components home policies references render services tests tools tour twin
 SOURCES := $(wildcard $(SOURCES))
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview down reset status render references doctor test test-fast lint format bench schema drop-go-caches toolchain venv
+.PHONY: help up preview preflight adopt down reset status render tour references doctor test test-fast lint format bench schema drop-go-caches toolchain venv
 
 help: ## What there is to type
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -20,6 +20,7 @@ up: toolchain ## Bring the home up: on its twin, or for real with STACK=homelab
 ifeq ($(STACK),twin)
 	@$(BIN)/python -m twin deploy $(ARGS)
 else
+	@$(RUN) $(BIN)/python -m adoption preflight --stack $(STACK)
 	$(RUN) pulumi up -s $(STACK) --policy-pack policies $(ARGS)
 endif
 
@@ -28,6 +29,20 @@ ifeq ($(STACK),twin)
 	@$(BIN)/python -m twin pulumi preview --policy-pack policies $(ARGS)
 else
 	$(RUN) pulumi preview -s $(STACK) --policy-pack policies $(ARGS)
+endif
+
+preflight: toolchain ## What `make up` would take over of a home that runs already
+ifeq ($(STACK),twin)
+	@$(BIN)/python -m adoption preflight --stack twin --file .twin/Pulumi.twin.yaml --pulumi "$(BIN)/python -m twin pulumi"
+else
+	@$(RUN) $(BIN)/python -m adoption preflight --stack $(STACK)
+endif
+
+adopt: toolchain ## Show what would change in it, ask, and import it
+ifeq ($(STACK),twin)
+	@$(BIN)/python -m adoption adopt --stack twin --file .twin/Pulumi.twin.yaml --pulumi "$(BIN)/python -m twin pulumi" $(ARGS)
+else
+	@$(RUN) $(BIN)/python -m adoption adopt --stack $(STACK) $(ARGS)
 endif
 
 down: toolchain ## Stop the twin; what it holds stays
@@ -49,6 +64,9 @@ status: toolchain ## What runs where on the twin, and what does not run
 
 render: venv ## Write the home's Kubernetes objects to build/render/, without secrets
 	@$(BIN)/python -m render --stack $(if $(filter twin,$(STACK)),homelab,$(STACK))
+
+tour: venv ## A page about the home, without an engine: rooms, fit, policy findings
+	@$(BIN)/python -m tour --stack $(if $(filter twin,$(STACK)),homelab,$(STACK)) $(ARGS)
 
 references: venv ## Whether the home's objects fit each other, and their apps
 	@$(BIN)/python -m references --stack $(if $(filter twin,$(STACK)),homelab,$(STACK))

@@ -11,13 +11,18 @@ POSTGRESQL = Path("/usr/lib/postgresql")
 
 # Programs by the Debian package that has them.
 PACKAGES: Mapping[str, tuple[str, ...]] = {
+    "chromium": ("chromium",),
     "postgresql": ("postgres", "initdb", "pg_isready", "psql"),
     "redis-server": ("valkey-server", "valkey-cli"),
     "util-linux": ("setpriv",),
 }
 
-# Same thing under an older name: where there is no Valkey, the Redis that it comes from takes its place.
-STAND_INS: Mapping[str, str] = {"valkey-server": "redis-server", "valkey-cli": "redis-cli"}
+# Same thing under another name: where there is no Valkey, the Redis that it comes from takes its place.
+STAND_INS: Mapping[str, str] = {
+    "valkey-server": "redis-server",
+    "valkey-cli": "redis-cli",
+    "chromium": "google-chrome",
+}
 
 
 def find(program: str) -> Path | None:

@@ -247,6 +247,7 @@ def machine(tmp_path: Path) -> Machine:
     machine = Machine(tmp_path)
     machine.add("postgres")
     machine.add("redis-server")
+    machine.add("chromium")
     (machine.bin / "python3").write_text(f'#!/usr/bin/env bash\nexec "{sys.executable}" "$@"\n')
     (machine.bin / "python3").chmod(0o755)
     return machine
