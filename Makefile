@@ -11,7 +11,7 @@ SOURCES := .ci __main__.py adoption components home policies references render s
 SOURCES := $(wildcard $(SOURCES))
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview preflight adopt down reset status render tour references doctor test test-fast lint format bench schema drop-go-caches toolchain venv
+.PHONY: help up preview preflight adopt down reset status render tour references doctor test test-fast lint format bench schema drop-go-caches toolchain venv told only-a-twin
 
 help: ## What there is to type
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -45,18 +45,14 @@ else
 	@$(RUN) $(BIN)/python -m adoption adopt --stack $(STACK) $(ARGS)
 endif
 
-down: toolchain ## Stop the twin; what it holds stays
+down: told toolchain ## Stop the twin; what it holds stays
 ifeq ($(STACK),twin)
 	@$(BIN)/python -m twin down
 else
-	@test "$(CONFIRM)" = "$(STACK)" || { \
-	  echo 'This would delete the real home "$(STACK)" from its cluster. What holds data is protected and stays.'; \
-	  echo 'If that is what you want, say its name: make down STACK=$(STACK) CONFIRM=$(STACK)'; exit 1; }
 	$(RUN) pulumi destroy -s $(STACK) --exclude-protected
 endif
 
-reset: toolchain ## Stop the twin and forget everything it holds
-	@test "$(STACK)" = twin || { echo 'A real home can not be reset; only the twin can.'; exit 1; }
+reset: only-a-twin toolchain ## Stop the twin and forget everything it holds
 	@$(BIN)/python -m twin reset
 
 status: toolchain ## What runs where on the twin, and what does not run
@@ -101,6 +97,15 @@ schema: venv ## Make home/schema.json, by which editors check Pulumi.*.yaml, ane
 
 drop-go-caches: ## Give back the disk space that building the toolchain took
 	@$(PYTHON) tools/bootstrap.py drop-go-caches
+
+# A real home is touched only by whoever says its name.
+told:
+	@test "$(STACK)" = twin || test "$(CONFIRM)" = "$(STACK)" || { \
+	  echo 'This would delete the real home "$(STACK)" from its cluster. What holds data is protected and stays.'; \
+	  echo 'If that is what you want, say its name: make down STACK=$(STACK) CONFIRM=$(STACK)'; exit 1; } >&2
+
+only-a-twin:
+	@test "$(STACK)" = twin || { echo 'A real home can not be reset; only the twin can.' >&2; exit 1; }
 
 # Everything a machine needs; instant when it is there.
 toolchain:

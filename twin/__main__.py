@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twin import binaries
+from twin.api import Api
 from twin.cluster import Twin
 from twin.state import State, TwinError
 
@@ -146,7 +147,22 @@ def _show_cluster(twin: Twin) -> None:
         up="make up" if usual else f"{command} deploy",
         preview="make preview" if usual else f"{command} pulumi preview",
     )
-    summary.show(_console(), summary.take(twin.api()), commands)
+    api = twin.api()
+    summary.show(_console(), summary.take(api), commands, _fit(twin, api))
+
+
+def _fit(twin: Twin, api: Api) -> str:
+    """What the workloads that are there ask of the nodes as described; K3s' own are counted anyway."""
+    import home
+    from home import fit
+
+    kinds = ("Deployment", "StatefulSet", "DaemonSet")
+    workloads = [one for kind in kinds for one in api.list(kind) if one["metadata"]["namespace"] != "kube-system"]
+    try:
+        here = home.load_file(twin.home)
+    except home.HomeError as error:
+        return f"{twin.home.name} doesn't describe a home any more:\n{error}"
+    return fit.text(fit.weigh(here, fit.demands_of(workloads)))
 
 
 def _console() -> Console:

@@ -211,8 +211,8 @@ def suggestions(snapshot: Snapshot, commands: Commands) -> list[tuple[str, str]]
     return found
 
 
-def show(console: Console, snapshot: Snapshot, commands: Commands) -> None:
-    """Print all of it."""
+def show(console: Console, snapshot: Snapshot, commands: Commands, fit: str) -> None:
+    """Print all of it; `fit` is what `home.fit.text` says of the home."""
     sections: list[tuple[str, RenderableType]] = [
         ("Nodes, and what pods request of them", _nodes_table(node_rows(snapshot), console.width))
     ]
@@ -222,6 +222,7 @@ def show(console: Console, snapshot: Snapshot, commands: Commands) -> None:
         sections.append(("Volumes, and what becomes of them when their claim goes", _volumes_table(volumes)))
     if found := troubles(snapshot):
         sections.append(("What doesn't run, and why", _troubles_table(found)))
+    sections.append(("Whether it fits", Text(fit)))
     sections.append(("What to try next", _suggestions_table(suggestions(snapshot, commands))))
     for title, content in sections:
         console.print(Group(Text(f"\n{title}", style="bold"), content))

@@ -245,6 +245,15 @@ def test_everything_is_shown_on_one_page() -> None:
         volumes=[volume("Retain")],
     )
     page = io.StringIO()
-    summary.show(Console(file=page, width=160), snapshot, summary.Commands())
-    for expected in ("Nodes", "4 of 4", "unknown", "user-3", "Pod media/fifth", "media/config", "make preview"):
+    summary.show(Console(file=page, width=160), snapshot, summary.Commands(), "The home fits.")
+    for expected in (
+        "Nodes",
+        "The home fits.",
+        "4 of 4",
+        "unknown",
+        "user-3",
+        "Pod media/fifth",
+        "media/config",
+        "make preview",
+    ):
         assert expected in page.getvalue()
