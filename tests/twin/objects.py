@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -19,10 +20,10 @@ def eventually(look: Callable[[], T], expected: object = True, seconds: float = 
 
     Expected is a value, or a function that says whether what was seen will do; by default, anything true.
     """
-    end = time.monotonic() + seconds
+    end, pause = time.monotonic() + seconds, threading.Event()
     while not _is_as(seen := look(), expected):
         assert time.monotonic() < end, f"after {seconds:.0f} s still {seen!r}"
-        time.sleep(0.05)
+        pause.wait(0.05)
     return seen
 
 

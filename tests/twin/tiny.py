@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 
 import psutil
 
+from tests.twin.objects import eventually
 from twin.engine import Engine, EngineError, Run
 from twin.standins import faults
 from twin.standins.faults import Fault
@@ -128,8 +128,4 @@ class Tiny:
 
 def wait_until(condition: Callable[[], bool]) -> None:
     """Wait for a condition, `DEADLINE` seconds at most."""
-    deadline = time.monotonic() + DEADLINE
-    waiting = threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        waiting.wait(0.02)
+    eventually(condition, seconds=DEADLINE)
