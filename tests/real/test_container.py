@@ -92,8 +92,8 @@ def test_what_is_missing_is_said_by_its_package(monkeypatch: pytest.MonkeyPatch,
     assert tests.real.missing() == []
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(tests.real, "POSTGRESQL", tmp_path)
-    assert tests.real.missing() == ["postgresql", "redis-server", "util-linux"]
-    for name in ("valkey-server", "redis-cli", "setpriv"):
+    assert tests.real.missing() == ["chromium", "postgresql", "redis-server", "util-linux"]
+    for name in ("google-chrome", "valkey-server", "redis-cli", "setpriv"):
         (tmp_path / name).touch(0o755)
     assert tests.real.missing() == ["postgresql"]
 
