@@ -169,8 +169,11 @@ def test_a_node_that_falls_silent_loses_its_pods_and_may_come_back(twin: Twin, a
     assert (ready(api, "k3s-worker"), shown()) == ("Unknown", "unknown")
     eventually(whereabouts, ["k3s-master", "k3s-master"])
     eventually(watching, 2)
-    stuck = [trouble.why for trouble in summary.troubles(summary.take(api)) if "wanderer" in trouble.what]
-    assert stuck == ["can't be told to stop: k3s-worker doesn't answer"]
+
+    def stuck() -> list[str]:
+        return [trouble.why for trouble in summary.troubles(summary.take(api)) if "wanderer" in trouble.what]
+
+    eventually(stuck, ["can't be told to stop: k3s-worker doesn't answer"])
 
     twin.set_node("k3s-worker", "ready")
     eventually(lambda: summary.troubles(summary.take(api)), [])
