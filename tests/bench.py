@@ -69,6 +69,8 @@ def main() -> int:
         for name, value in _measurements():
             console.print(f"  {name}: {value:.2f} s", style="dim")
             seconds.setdefault(name, []).append(value)
+    command = [sys.executable, "-m", "pytest", "-m", "not engine", "-p", "no:cacheprovider"]
+    seconds["fast tests, once"] = [_seconds(lambda: _quietly(command))]
     console.print(_table({name: statistics.median(values) for name, values in seconds.items()}))
     return 0
 
@@ -94,10 +96,6 @@ def _measurements() -> Iterator[tuple[str, float]]:
             yield "bare: up again, nothing to do", _seconds(engine.up)
         with _twin(work / "kubectl") as (twin, _):
             yield "kubectl: apply and wait", _seconds(lambda: _kubectl(twin, work / "objects"))
-    yield (
-        "fast tests",
-        _seconds(lambda: _quietly([sys.executable, "-m", "pytest", "-m", "not engine", "-p", "no:cacheprovider"])),
-    )
 
 
 def _objects() -> list[dict[str, object]]:
