@@ -74,7 +74,7 @@ test: venv ## Every test: the fast tier first, then the engine, the twin and oth
 	@$(BIN)/python -m tests
 
 test-fast: venv ## The fast tier: seconds, no engine
-	@$(BIN)/python -m pytest -m "not engine"
+	@$(BIN)/python -m pytest -m "not engine" -n auto --dist loadfile
 
 lint: venv ## Style, types, layers, workflows
 	$(BIN)/ruff check $(SOURCES)

@@ -69,7 +69,7 @@ def main() -> int:
         for name, value in _measurements():
             console.print(f"  {name}: {value:.2f} s", style="dim")
             seconds.setdefault(name, []).append(value)
-    command = [sys.executable, "-m", "pytest", "-m", "not engine", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-m", "not engine", "-n", "auto", "--dist", "loadfile"]
     seconds["fast tests, once"] = [_seconds(lambda: _quietly(command))]
     console.print(_table({name: statistics.median(values) for name, values in seconds.items()}))
     return 0
