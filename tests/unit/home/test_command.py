@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ import pytest
 from home import schema
 from home.__main__ import main
 from tests.homes import GOOD
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_check_says_what_a_good_home_has_and_what_is_assumed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -39,3 +43,15 @@ def test_a_command_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
         main([])
     assert caught.value.code == 2
     assert "COMMAND" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["fit", "--json"], ["skew"], ["schema"]])
+def test_a_reader_that_has_seen_enough_is_no_error(command: list[str]) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "home", *command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as talking:
+        assert talking.stdout is not None
+        assert talking.stderr is not None
+        talking.stdout.close()
+        assert talking.stderr.read() == ""
+    assert talking.returncode == 0
