@@ -14,7 +14,7 @@ from components.deployed import DeployedWorkload
 from components.flows import ToInternet, ToWorkload
 from components.gpu import deviations_of, use_of
 from components.manifests import arguments
-from components.storage import MountedShare
+from components.storage import MountedShare, nodes_of
 from components.volumes import local_claim
 from components.workload import (
     Claim,
@@ -156,8 +156,13 @@ def workloads(home: Home, images: Mapping[str, Image]) -> ImmichWorkloads:
 def libraries(home: Home) -> tuple[MountedShare, ...]:
     """The shares that Immich shows: it may read them and no more."""
     app = home.apps.immich
-    shares = app.libraries if app else ()
-    return tuple(MountedShare(home.share(name), names.PHOTOS, f"library-{name}", read_only=True) for name in shares)
+    if app is None:
+        return ()
+    nodes = nodes_of(home, app)
+    return tuple(
+        MountedShare(home.share(name), names.PHOTOS, f"library-{name}", read_only=True, nodes=nodes)
+        for name in app.libraries
+    )
 
 
 def server(home: Home, nodes: tuple[str, ...], gpu: GpuShare | None, image: Image) -> Workload:

@@ -13,7 +13,7 @@ from components.deployed import DeployedWorkload
 from components.flows import ToInternet
 from components.gpu import deviations_of, use_of
 from components.manifests import arguments
-from components.storage import MountedShare
+from components.storage import MountedShare, nodes_of
 from components.volumes import local_claim
 from components.workload import (
     Claim,
@@ -133,7 +133,10 @@ def server(home: Home, images: Mapping[str, Image]) -> Workload:
 def libraries(home: Home) -> tuple[MountedShare, ...]:
     """The shares that Jellyfin mounts: its libraries, which it may read and no more."""
     app = home.apps.jellyfin
-    names_of_shares = app.libraries if app else ()
+    if app is None:
+        return ()
+    nodes = nodes_of(home, app)
     return tuple(
-        MountedShare(home.share(name), names.MEDIA, f"library-{name}", read_only=True) for name in names_of_shares
+        MountedShare(home.share(name), names.MEDIA, f"library-{name}", read_only=True, nodes=nodes)
+        for name in app.libraries
     )

@@ -23,7 +23,7 @@ from components.workload import (
     Resources,
     Workload,
 )
-from home import Home, Nas, Share
+from home import App, Home, Nas, Share
 from home.versions import Image
 
 CREDENTIALS = "nas-credentials"
@@ -74,6 +74,8 @@ class MountedShare:
     namespace: str
     claim: str
     read_only: bool
+    nodes: tuple[str, ...]
+    """The nodes on which a pod that mounts it may run."""
 
     @property
     def volume(self) -> str:
@@ -153,12 +155,22 @@ def protocols(mounted: tuple[MountedShare, ...]) -> tuple[Driver, ...]:
 
 
 def drivers(home: Home, mounted: tuple[MountedShare, ...], images: Mapping[str, Image]) -> tuple[Workload, ...]:
-    """The node plugin of each driver in use, on every node in service.
+    """The node plugin of each driver in use, on the nodes in service where a pod that needs it may run.
 
-    Not on a node that is known to be away: Pulumi would wait for its pod.
+    Nowhere else: Pulumi waits for it, and what mounts a share waits in turn. A machine that is away, asleep or can't
+    run it must not hold up one that it has nothing to do with.
     """
-    nodes = tuple(node.name for node in home.nodes_in_service)
-    return tuple(node_plugin(driver, nodes, images) for driver in protocols(mounted))
+
+    def needing(driver: Driver) -> tuple[str, ...]:
+        wanted = {node for one in mounted if one.share.protocol == driver.protocol for node in one.nodes}
+        return tuple(node.name for node in home.nodes_in_service if node.name in wanted)
+
+    return tuple(node_plugin(driver, needing(driver), images) for driver in protocols(mounted))
+
+
+def nodes_of(home: Home, app: App) -> tuple[str, ...]:
+    """The nodes on which the app's pods may run: its own, or every one in service."""
+    return (app.node,) if app.node else tuple(node.name for node in home.nodes_in_service)
 
 
 def node_plugin(driver: Driver, nodes: tuple[str, ...], images: Mapping[str, Image]) -> Workload:

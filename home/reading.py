@@ -111,6 +111,9 @@ class _FileSchema(GenerateJsonSchema):
 
 def _plain(value: Any, place: Place, problems: list[Problem], around: tuple[int, ...] = ()) -> Any:
     """A copy of `value` that has an end, without empty values and keys other than text; `around` is what holds it."""
+    if isinstance(value, (bytes, bytearray)):
+        problems.append(Problem(places.text(place), "is binary data, of which a home has none; write it as text"))
+        return None
     if not isinstance(value, (Mapping, list, tuple)):
         return value
     if id(value) in around or len(around) > _DEEPEST:
