@@ -9,12 +9,12 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 import pulumi_random as random
 
-from components import names
+from components import names, storage
 from components.deployed import DeployedWorkload
 from components.flows import ToInternet, ToWorkload
 from components.gpu import deviations_of, use_of
 from components.manifests import arguments
-from components.storage import MountedShare, nodes_of
+from components.storage import MountedShare
 from components.volumes import local_claim
 from components.workload import (
     Claim,
@@ -155,14 +155,7 @@ def workloads(home: Home, images: Mapping[str, Image]) -> ImmichWorkloads:
 
 def libraries(home: Home) -> tuple[MountedShare, ...]:
     """The shares that Immich shows: it may read them and no more."""
-    app = home.apps.immich
-    if app is None:
-        return ()
-    nodes = nodes_of(home, app)
-    return tuple(
-        MountedShare(home.share(name), names.PHOTOS, f"library-{name}", read_only=True, nodes=nodes)
-        for name in app.libraries
-    )
+    return storage.libraries(home, home.apps.immich, names.PHOTOS)
 
 
 def server(home: Home, nodes: tuple[str, ...], gpu: GpuShare | None, image: Image) -> Workload:

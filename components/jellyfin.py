@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components import names
+from components import names, storage
 from components.deployed import DeployedWorkload
 from components.flows import ToInternet
 from components.gpu import deviations_of, use_of
 from components.manifests import arguments
-from components.storage import MountedShare, nodes_of
+from components.storage import MountedShare
 from components.volumes import local_claim
 from components.workload import (
     Claim,
@@ -132,11 +132,4 @@ def server(home: Home, images: Mapping[str, Image]) -> Workload:
 
 def libraries(home: Home) -> tuple[MountedShare, ...]:
     """The shares that Jellyfin mounts: its libraries, which it may read and no more."""
-    app = home.apps.jellyfin
-    if app is None:
-        return ()
-    nodes = nodes_of(home, app)
-    return tuple(
-        MountedShare(home.share(name), names.MEDIA, f"library-{name}", read_only=True, nodes=nodes)
-        for name in app.libraries
-    )
+    return storage.libraries(home, home.apps.jellyfin, names.MEDIA)

@@ -23,7 +23,7 @@ from components.workload import (
     Resources,
     Workload,
 )
-from home import App, Home, Nas, Share
+from home import Home, Immich, Jellyfin, Nas, Share
 from home.versions import Image
 
 CREDENTIALS = "nas-credentials"
@@ -168,9 +168,16 @@ def drivers(home: Home, mounted: tuple[MountedShare, ...], images: Mapping[str, 
     return tuple(node_plugin(driver, needing(driver), images) for driver in protocols(mounted))
 
 
-def nodes_of(home: Home, app: App) -> tuple[str, ...]:
-    """The nodes on which the app's pods may run: its own, or every one in service."""
-    return (app.node,) if app.node else tuple(node.name for node in home.nodes_in_service)
+def libraries(home: Home, app: Immich | Jellyfin | None, namespace: str) -> tuple[MountedShare, ...]:
+    """The shares that an app shows, as its room mounts them: it may read them and no more. None without the app."""
+    if app is None:
+        return ()
+    # Its own node, or every one in service.
+    nodes = (app.node,) if app.node else tuple(node.name for node in home.nodes_in_service)
+    return tuple(
+        MountedShare(home.share(name), namespace, f"library-{name}", read_only=True, nodes=nodes)
+        for name in app.libraries
+    )
 
 
 def node_plugin(driver: Driver, nodes: tuple[str, ...], images: Mapping[str, Image]) -> Workload:
