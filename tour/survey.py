@@ -17,8 +17,10 @@ from home.skew import Skew
 from policies import exceptions
 from policies.evaluation import Evaluation as Policies
 from policies.evaluation import Judgement
+from policies.parameters import Parameters
 from policies.resource import Resource
-from policies.rules import RULES
+from policies.rules import RULES, images
+from policies.workloads import bears_pods
 from references import Problem
 from render import Evaluation, Registration, evaluate, stack
 from render.program import Secret
@@ -63,7 +65,7 @@ def survey(source: Path, *, stack_name: str = "homelab", today: datetime.date | 
     # The program registers things side by side; what is said about them must not depend on which came first.
     objects = tuple(sorted(map(_visible, evaluation.objects), key=_identity))
     demands = fit.demands_of(objects)
-    judged, judgements = _judged(evaluation.registrations, today)
+    judged, judgements = _judged(evaluation.registrations, here, today)
     return Survey(
         name=_name(source),
         source=str(source),
@@ -89,22 +91,26 @@ def _identity(one: Object) -> tuple[str, str, str]:
     return one["kind"], metadata.get("namespace") or "", metadata.get("name") or ""
 
 
-def _judged(registrations: Iterable[Registration], today: datetime.date | None) -> tuple[int, tuple[Judgement, ...]]:
+def _judged(
+    registrations: Iterable[Registration], here: Home, today: datetime.date | None
+) -> tuple[int, tuple[Judgement, ...]]:
     """How many workloads the policies looked at, and their judgements."""
-    policies = Policies(exceptions.load(exceptions.FILE, RULES), today)
+    parameters = Parameters(digests=images.digests(home.versions.FILE), home=here)
+    policies = Policies(exceptions.load(exceptions.FILE, RULES), today, parameters=parameters)
     resources = [_resource(one) for one in registrations if one.custom and not one.read]
     wanted = [one for one in resources if policies.wants(one)]
     for resource in sorted(wanted, key=lambda one: one.urn):
         policies.judge(resource)
     policies.conclude()
-    namespaces = sum(one.kind == "Namespace" for one in wanted)
+    bearing = sum(bears_pods(one) for one in wanted)
     ordered = sorted(policies.judgements(), key=lambda one: (one.finding.resource, one.finding.rule.name))
-    return len(wanted) - namespaces, tuple(ordered)
+    return bearing, tuple(ordered)
 
 
 def _resource(registration: Registration) -> Resource:
     # As from the engine: secrets out of their wrappers, since the rules see to it that none is shown.
-    return Resource(registration.urn, registration.type, registration.name, _bare(registration.inputs))
+    inputs = _bare(registration.inputs)
+    return Resource(registration.urn, registration.type, registration.name, inputs, protected=registration.protect)
 
 
 def _visible(value: Any) -> Any:
