@@ -135,8 +135,13 @@ def test_the_policies_find_what_they_find_in_the_engine(homelab: Tour) -> None:
     # The owner's agents are newer than the server: advice, since it is how the machines are.
     assert [finding.rule for finding in found.advice] == ["kubelet-skew", "kubelet-skew"]
     assert found.judged == sum(len(one.workloads) for one in homelab.rooms)
-    assert [one.rule for one in found.exceptions] == ["unprivileged"]
-    assert found.exceptions[0].reason
+    plugin, driver = "DaemonSet nvidia-device-plugin-k3s-master", "DaemonSet csi-smb-node"
+    assert {(one.rule, *one.resources) for one in found.exceptions} == {
+        ("host-path", plugin),
+        ("probes", plugin),
+        *((rule, driver) for rule in ("host-namespaces", "host-path", "probes", "unprivileged")),
+    }
+    assert all(one.reason for one in found.exceptions)
 
 
 def test_violations_advice_and_what_is_undecided_are_told_apart(homelab_survey: Survey) -> None:
