@@ -7,6 +7,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # The tools that the bootstrap found or built come first; a plain `pulumi` on your own PATH does as well.
 RUN := PATH="$(CURDIR)/.tools/bin:$(CURDIR)/.venv/bin:$$PATH"
+# A stack may have a config for the policies: enforcement, exceptions, parameters.
+POLICIES = --policy-pack policies $(patsubst %,--policy-pack-config %,$(wildcard policies/config/$(STACK).json))
 SOURCES := .ci __main__.py adoption components home policies references render services tests tools tour twin
 SOURCES := $(wildcard $(SOURCES))
 
@@ -21,14 +23,14 @@ ifeq ($(STACK),twin)
 	@$(BIN)/python -m twin deploy $(ARGS)
 else
 	@$(RUN) $(BIN)/python -m adoption preflight --stack $(STACK)
-	$(RUN) pulumi up -s $(STACK) --policy-pack policies $(ARGS)
+	$(RUN) pulumi up -s $(STACK) $(POLICIES) $(ARGS)
 endif
 
 preview: toolchain ## What `make up` would change
 ifeq ($(STACK),twin)
-	@$(BIN)/python -m twin pulumi preview --policy-pack policies $(ARGS)
+	@$(BIN)/python -m twin pulumi preview $(ARGS)
 else
-	$(RUN) pulumi preview -s $(STACK) --policy-pack policies $(ARGS)
+	$(RUN) pulumi preview -s $(STACK) $(POLICIES) $(ARGS)
 endif
 
 preflight: toolchain ## What `make up` would take over of a home that runs already

@@ -27,7 +27,7 @@ from pulumi_policy import (
     StackValidationPolicy,
 )
 
-from policies import description, exceptions, parameters, wording
+from policies import exceptions, parameters, wording
 from policies.evaluation import Evaluation
 from policies.exceptions import RuleException
 from policies.parameters import Parameters
@@ -132,11 +132,7 @@ class Pack:
                 (*self._granted, *exceptions.configured(config.get("exceptions", ()), RULES)),
                 self._today,
                 {name: Enforcement(level) for name, level in config.get("rules", {}).items()},
-                Parameters(
-                    **parameters.configured(config),
-                    digests=images.digests(self._versions),
-                    home=description.of_stack(),
-                ),
+                Parameters(**parameters.configured(config), digests=images.digests(self._versions)),
             )
         return self._begun
 

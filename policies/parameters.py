@@ -7,10 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    from home import Home
+from typing import Any, Final
 
 
 @dataclass(frozen=True)
@@ -20,7 +17,6 @@ class Parameters:
     registries: where images may come from, as a registry (`ghcr.io`) or a part of one (`ghcr.io/immich-app`).
     disposable_storage_classes: classes of which a claim holds nothing that matters: it may be deleted.
     digests: the digest of each `repository:tag` that `versions.yaml` pins.
-    home: the home that the stack's config describes; None for a stack that describes none.
     """
 
     registries: tuple[str, ...] = (
@@ -32,7 +28,6 @@ class Parameters:
     )
     disposable_storage_classes: tuple[str, ...] = ("local-path",)
     digests: Mapping[str, str] = field(default_factory=dict)
-    home: Home | None = None
 
 
 CONFIGURABLE: Final[Mapping[str, str]] = {

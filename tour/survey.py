@@ -65,7 +65,7 @@ def survey(source: Path, *, stack_name: str = "homelab", today: datetime.date | 
     # The program registers things side by side; what is said about them must not depend on which came first.
     objects = tuple(sorted(map(_visible, evaluation.objects), key=_identity))
     demands = fit.demands_of(objects)
-    judged, judgements = _judged(evaluation.registrations, here, today)
+    judged, judgements = _judged(evaluation.registrations, today)
     return Survey(
         name=_name(source),
         source=str(source),
@@ -91,13 +91,11 @@ def _identity(one: Object) -> tuple[str, str, str]:
     return one["kind"], metadata.get("namespace") or "", metadata.get("name") or ""
 
 
-def _judged(
-    registrations: Iterable[Registration], here: Home, today: datetime.date | None
-) -> tuple[int, tuple[Judgement, ...]]:
+def _judged(registrations: Iterable[Registration], today: datetime.date | None) -> tuple[int, tuple[Judgement, ...]]:
     """How many workloads the policies looked at, and their judgements."""
-    parameters = Parameters(digests=images.digests(home.versions.FILE), home=here)
+    parameters = Parameters(digests=images.digests(home.versions.FILE))
     policies = Policies(exceptions.load(exceptions.FILE, RULES), today, parameters=parameters)
-    resources = [_resource(one) for one in registrations if one.custom and not one.read]
+    resources = [_resource(one) for one in registrations if not one.read]
     wanted = [one for one in resources if policies.wants(one)]
     for resource in sorted(wanted, key=lambda one: one.urn):
         policies.judge(resource)

@@ -157,9 +157,15 @@ class Engine:
                 recovery.recover(self._checkpoint(), find, self._silently)
         with self._event_log(command) as (log, flags):
             if command in _CHECKED and not any(word.partition("=")[0] == "--policy-pack" for word in rest):
-                flags += [word for pack in self._policy_packs for word in ("--policy-pack", str(pack.absolute()))]
+                flags += [word for pack in self._policy_packs for word in self._checking_by(pack.absolute())]
             output = self._execute([command, *flags, *rest], *((PIPE, STDOUT) if self._capture else (None, None)))
             return Run(output, _changes(log))
+
+    def _checking_by(self, pack: Path) -> list[str]:
+        """The flags that run a policy pack, by the config that it has for the home's own stack, if any."""
+        stack = self._config.name.removeprefix("Pulumi.").removesuffix(".yaml")
+        config = pack / "config" / f"{stack}.json"
+        return ["--policy-pack", str(pack), *(("--policy-pack-config", str(config)) if config.is_file() else ())]
 
     def export(self) -> dict[str, Any]:
         """The stack's state as the engine exports it, secrets encrypted."""

@@ -8,13 +8,14 @@ CUDA context; one where it isn't said).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import yaml
 
 from policies.check import PodCheck, StackCheck
 from policies.fault import Fault, must
 from policies.field import Field
+from policies.machines import describes, machines
 from policies.parameters import Parameters
 from policies.pod import Pod
 from policies.quantity import amount
@@ -107,7 +108,7 @@ def too_many_slices(stack: Stack, parameters: Parameters) -> Iterator[tuple[Reso
     A pod that may run on several nodes counts for none of them. A node whose plugin the stack doesn't have isn't
     judged.
     """
-    offered = _offered(stack, parameters)
+    offered = _offered(stack)
     for node, asking in _asking(stack).items():
         if node not in offered:
             continue
@@ -134,11 +135,12 @@ def too_many_slices(stack: Stack, parameters: Parameters) -> Iterator[tuple[Reso
 def too_much_memory(stack: Stack, parameters: Parameters) -> Iterator[tuple[Resource, Fault]]:
     """Pods that don't say what they take of a card, and cards that are too small for what is said.
 
-    How large a node's cards are, the home's description says; without it only the declarations are asked for. Each
-    process takes its CUDA context on top.
+    How large a node's cards are, the program's description of the machines says; without one, only the declarations
+    are asked for. Each process takes its CUDA context on top.
     """
+    cards = {one.name: one for one in machines(stack) if one.memory}
     for node, asking in _asking(stack).items():
-        card = _card(node, parameters)
+        card = cards.get(node)
         total = 0.0
         for resource, workload in asking:
             declared = workload.pod.annotations.get(VRAM)
@@ -165,19 +167,6 @@ def too_much_memory(stack: Stack, parameters: Parameters) -> Iterator[tuple[Reso
                             "lower the budgets (`vram`) of its apps, or move one to another node",
                         ),
                     )
-
-
-class _Card:
-    """What the description says of a node's cards, all of them together, in bytes."""
-
-    def __init__(self, gpu: Any) -> None:
-        self.memory = gpu.vram_bytes * gpu.count
-        self.context = gpu.context_overhead_bytes
-
-
-def _card(node: str, parameters: Parameters) -> _Card | None:
-    nodes = parameters.home.nodes if parameters.home else ()
-    return next((_Card(one.gpu) for one in nodes if one.name == node and one.gpu), None)
 
 
 def _requested(container: Field) -> Field:
@@ -232,12 +221,13 @@ def _asks(pod: Pod) -> bool:
     )
 
 
-def _offered(stack: Stack, parameters: Parameters) -> dict[str, tuple[str, object]]:
+def _offered(stack: Stack) -> dict[str, tuple[str, object]]:
     """What each node's device plugin offers: the plugin's label, and how many slices, which may be UNKNOWN."""
     maps = {}
     for one in stack.of_kind("ConfigMap"):
         place = Field("", cut(one.props, _CONFIG_MAP)[0])
         maps[place.get("metadata", "name").value] = place.get("data")
+    cards = {one.name: one.cards for one in machines(stack)}
     offered: dict[str, tuple[str, object]] = {}
     for resource, workload in stack.workloads():
         if workload.kind != "DaemonSet":
@@ -247,13 +237,9 @@ def _offered(stack: Stack, parameters: Parameters) -> dict[str, tuple[str, objec
             data = maps.get(volume.get("configMap", "name").value)
             replicas = _replicas(data) if data is not None else None
             for node in nodes if isinstance(nodes, tuple) and replicas is not None else ():
-                cards = next((one.gpu.count for one in _described(parameters) if one.name == node and one.gpu), 1)
-                offered[str(node)] = resource.label, replicas if replicas is UNKNOWN else int(replicas) * cards  # type: ignore[call-overload]
+                count = replicas * (cards.get(node) or 1) if isinstance(replicas, int) else replicas
+                offered[str(node)] = resource.label, count
     return offered
-
-
-def _described(parameters: Parameters) -> tuple[Any, ...]:
-    return parameters.home.nodes if parameters.home else ()
 
 
 def _replicas(data: Field) -> object:
@@ -282,8 +268,8 @@ CHECKS: Final = (
     StackCheck(
         SLICES,
         about=bears_pods,
-        reads=lambda one: one.group == "core" and one.kind == "ConfigMap",
+        reads=lambda one: describes(one) or (one.group == "core" and one.kind == "ConfigMap"),
         faults=too_many_slices,
     ),
-    StackCheck(MEMORY, about=bears_pods, reads=lambda one: False, faults=too_much_memory),
+    StackCheck(MEMORY, about=bears_pods, reads=describes, faults=too_much_memory),
 )

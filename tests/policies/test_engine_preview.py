@@ -224,7 +224,7 @@ def test_what_passes_at_every_level_needs_no_namespace(admitted: Preview) -> Non
 
 def test_exceptions_are_told_of_whether_they_are_in_use_or_not(admitted: Preview) -> None:
     notes = "\n".join(admitted.advised())
-    assert "Exceptions in use: unprivileged for Deployment/unprivileged (it mounts for others)." in notes
+    assert "- unprivileged for Deployment/unprivileged: it mounts for others" in notes
     assert "the exception from unprivileged for Deployment/gone is needed by nothing" in notes
 
 

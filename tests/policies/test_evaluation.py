@@ -78,7 +78,7 @@ def test_a_disabled_rule_says_nothing() -> None:
 
 
 def test_an_exception_lets_its_resource_pass_and_is_told_of() -> None:
-    note = "Exceptions in use: image-pinned for Pod/web (upstream has no tags)."
+    note = "Exceptions in use:\n- image-pinned for Pod/web: upstream has no tags"
     assert told(evaluated(LATEST, EXCEPTION)) == ([], [(note, "")])
 
 
