@@ -102,8 +102,12 @@ def test_there_is_a_source_for_every_kind_of_volume() -> None:
 
 
 def test_every_field_that_a_control_reads_is_drawn(drawn: list[Json]) -> None:
-    # Requests and limits are the home's own rules'; ephemeral containers take neither ports nor probes.
-    beside = re.compile(r"\.resources\.|ephemeralContainers\.(?!securityContext\.)")
+    # Some are the home's own rules' alone; ephemeral containers take neither ports nor probes.
+    beside = re.compile(
+        r"\.resources\.|ephemeralContainers\.(?!securityContext\.)|Containers?\.(args|command|env|restartPolicy|volumeMounts)"
+        r"|\.containers\.(args|command|env|restartPolicy|volumeMounts)|volumes\.(name|projected)"
+        r"|spec\.(affinity|automountServiceAccountToken|node\w+|restartPolicy|runtimeClassName)"
+    )
     read_by_controls = {path for path in fields(POD) if not beside.search(path)}
     said = {path for pod in drawn + debugged(500) for path in told(pod, POD)}
     assert read_by_controls - said == set()
