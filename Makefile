@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # The tools that the bootstrap found or built come first; a plain `pulumi` on your own PATH does as well.
 RUN := PATH="$(CURDIR)/.tools/bin:$(CURDIR)/.venv/bin:$$PATH"
-SOURCES := .ci __main__.py adoption components home policies references render services tests tools tour twin
+SOURCES := .ci __main__.py adoption components home pages policies references render services tests tools tour twin
 SOURCES := $(wildcard $(SOURCES))
 
 .DEFAULT_GOAL := help
