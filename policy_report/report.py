@@ -19,7 +19,7 @@ from policy_report.judging import Judged
 class Verdict(StrEnum):
     """What a rule says of a resource, from the best to the worst."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 a verdict
     EXCEPTION = "exception"
     UNDECIDED = "undecided"
     ADVICE = "advice"
