@@ -95,6 +95,8 @@ class Program:
         (folder / ".venv").symlink_to(sys.prefix)
         self._pack = folder / "policies"
         shutil.copytree(ROOT / "policies", self._pack, ignore=shutil.ignore_patterns("__pycache__"))
+        # What the pack takes from beside it.
+        shutil.copytree(ROOT / "tailnet", folder / "tailnet", ignore=shutil.ignore_patterns("__pycache__"))
         (self._pack / "exceptions.yaml").write_text(exceptions, encoding="utf-8")
         for name in ("program", "state", "home"):
             (folder / name).mkdir()

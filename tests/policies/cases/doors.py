@@ -33,7 +33,7 @@ def application(domain: Any = "photos.example.com", **props: Any) -> Declared:
 
 def policy(**document: Any) -> Declared:
     """A tailnet's policy file."""
-    return acl(json.dumps(document))
+    return acl(json.dumps({"tagOwners": {"tag:photos": ["autogroup:admin"], "tag:nas": []}} | document))
 
 
 def acl(text: Any) -> Declared:
@@ -41,8 +41,10 @@ def acl(text: Any) -> Declared:
     return Declared("tailscale:index/acl:Acl", "policy", {"acl": text})
 
 
-GRANT: Json = {"src": ["group:family"], "dst": ["tag:photos"], "ip": ["tcp:443"]}
+GRANT: Json = {"src": ["a@example.com"], "dst": ["tag:photos"], "ip": ["tcp:443"]}
 EVERYBODY: Json = {"src": ["*"], "dst": ["*"], "ip": ["*"]}
+ALLOWED: list[Json] = [{"src": "a@example.com", "accept": ["tag:photos:443"], "deny": ["1.1.1.1:445"]}]
+DENIED: list[Json] = [{"src": "a@example.com", "deny": ["tag:nas:445"]}]
 TESTS: list[Json] = [{"src": "a@example.com", "accept": ["tag:photos:443"], "deny": ["tag:nas:445"]}]
 
 TUNNEL = [
@@ -102,21 +104,40 @@ ACCESS = [
     ),
 ]
 TAILNET = [
+    Case("tailnet-policy", "well formed, and its tests hold", (policy(grants=[GRANT], tests=TESTS),)),
+    Case(
+        "tailnet-policy",
+        "with comments",
+        (acl('{"grants": [], // nobody\n"tests": [{"src": "a@example.com", "deny": ["1.1.1.1:445"],}]}'),),
+    ),
+    Case(
+        "tailnet-policy",
+        "a test fails",
+        (policy(grants=[], tests=TESTS),),
+        ("tests[0] of its policy is a test that fails",),
+    ),
+    Case(
+        "tailnet-policy",
+        "a tag that nobody owns",
+        (policy(grants=[{**GRANT, "dst": ["tag:nobody"]}], tests=DENIED),),
+        ("grants[0] of its policy is nothing that Tailscale takes",),
+    ),
+    Case("tailnet-policy", "a policy unknown", (acl(UNKNOWN),), ("acl is not known yet",), undecided=True),
     Case("tailnet-not-all-to-all", "somebody to something", (policy(grants=[GRANT], tests=TESTS),)),
-    Case("tailnet-not-all-to-all", "nobody to anything", (policy(grants=[], tests=TESTS),)),
+    Case("tailnet-not-all-to-all", "nobody to anything", (policy(grants=[], tests=DENIED),)),
     Case(
         "tailnet-not-all-to-all",
         "everybody to everything",
-        (policy(grants=[GRANT, EVERYBODY], tests=TESTS),),
+        (policy(grants=[GRANT, EVERYBODY], tests=ALLOWED),),
         ("grants[1] of its policy is from everybody to everything",),
     ),
     Case(
         "tailnet-not-all-to-all",
         "everybody to everything, as an acl",
-        (policy(acls=[{"action": "accept", "src": ["*"], "dst": ["*:*"]}], tests=TESTS),),
+        (policy(acls=[{"action": "accept", "src": ["*"], "dst": ["*:*"]}], tests=ALLOWED),),
         ("acls[0] of its policy is from everybody to everything",),
     ),
-    Case("tailnet-not-all-to-all", "no rules at all", (policy(tests=TESTS),), ("its policy is without rules",)),
+    Case("tailnet-not-all-to-all", "no rules at all", (policy(tests=DENIED),), ("its policy is without rules",)),
     Case("tailnet-not-all-to-all", "a policy unknown", (acl(UNKNOWN),), ("acl is not known yet",), undecided=True),
     Case("tailnet-deny-tested", "tested", (policy(grants=[GRANT], tests=TESTS),)),
     Case(
