@@ -82,8 +82,8 @@ class Kind:
     """Complete inputs in the one form in which the real provider compares them."""
     import_form: str = ""
     """How the id reads that an import takes, such as `<account_id>/<tunnel_id>`; empty if it is the id itself."""
-    singleton: bool = False
-    """Whether there is only one, as with the settings of an account: creating it sets what is there."""
+    one_per_id: bool = False
+    """Whether creating it sets what stands under its id already, as with the settings of an account."""
     outlives: Callable[[Properties], bool] = lambda inputs: False
     """Whether it stays when the resource is deleted."""
 

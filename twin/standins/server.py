@@ -124,7 +124,9 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         self._moment(context, "create", request.urn, "before")
         with self._record.changing() as entries:
             self._refuse_conflicts(context, kind, inputs, entries)
-            entries[:] = [each for each in entries if not (kind.singleton and each.type == kind.token)] + [entry]
+            if kind.one_per_id:
+                entries[:] = [each for each in entries if (each.type, each.id) != (kind.token, made.id)]
+            entries.append(entry)
         self._moment(context, "create", request.urn, "after")
         return provider_pb2.CreateResponse(id=made.id, properties=encode(outputs))
 
@@ -209,8 +211,6 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
     def _sought(self, kind: Kind, request: provider_pb2.ReadRequest, context: grpc.ServicerContext) -> Entry | None:
         """What a read asks for. An import, which knows nothing but an id, says in it whose the thing is."""
         imported = not request.inputs.fields and not request.properties.fields
-        if kind.singleton:
-            return next((entry for entry in self._record.entries() if entry.type == kind.token), None)
         if not (imported and kind.import_form):
             return self._record.find(kind.token, request.id, request.urn)
         if request.id.count("/") != kind.import_form.count("/"):

@@ -44,9 +44,7 @@ def _object(
 def _value(package: str, owner: str, place: str, shape: sdk.Shape, value: Any) -> Iterator[tuple[str, str]]:
     if value is UNKNOWN or shape.kind == "other":
         return
-    # A truth value is an int to Python, but to nobody else.
-    misfit = isinstance(value, bool) and shape.kind != "boolean"
-    if misfit or not isinstance(value, _TYPES[shape.kind]):
+    if not _is_of(shape.kind, value):
         yield place, f"{place!r} of {owner} must be of type {shape.kind}"
         return
     if shape.kind == "object":
@@ -55,6 +53,11 @@ def _value(package: str, owner: str, place: str, shape: sdk.Shape, value: Any) -
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             if item is not None:
                 yield from _value(package, owner, f"{place}[{key}]", shape.item, item)
+
+
+def _is_of(kind: str, value: Any) -> bool:
+    # A truth value is an int to Python, but to nobody else.
+    return isinstance(value, _TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool))
 
 
 def _below(place: str, name: str) -> str:
