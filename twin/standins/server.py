@@ -223,9 +223,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
     def _make(self, kind: Kind, inputs: Properties, entry: Entry) -> tuple[Made, Properties]:
         """What the service answers for these inputs: always the same for the same entry."""
         made = kind.make(_complete(kind, inputs), self._record.source(entry.serial))
-        secret = _declared(kind).secret_outputs
-        worked_out = {name: Secret(value) if name in secret else value for name, value in made.outputs.items()}
-        return made, {**kind.defaults, **inputs, **worked_out}
+        return made, _marked(kind, {**kind.defaults, **inputs, **made.outputs})
 
     def _previewed(self, kind: Kind, inputs: Properties) -> Properties:
         declared = _declared(kind)
@@ -282,10 +280,18 @@ def _complete(kind: Kind, inputs: Properties) -> Properties:
     return {**kind.defaults, **given}
 
 
+def _marked(kind: Kind, properties: Properties) -> Properties:
+    """Properties with those marked secret that the SDK says are, whether or not the program marked them."""
+    secret = _declared(kind).secret_outputs
+    return {
+        name: Secret(value) if name in secret and not isinstance(value, Secret) else value
+        for name, value in properties.items()
+    }
+
+
 def _sealed(kind: Kind, inputs: Properties) -> Properties:
     """Inputs as they may stand in the record."""
-    secret = _declared(kind).secret_outputs
-    sealed: Properties = redact({name: Secret(value) if name in secret else value for name, value in inputs.items()})
+    sealed: Properties = redact(_marked(kind, inputs))
     return sealed
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import string
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-import grpc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pulumi.runtime.proto import provider_pb2
 
+from tests.unit.twin_engine.calls import CONTEXT, RefusedError
 from twin.standins import random, sdk
 from twin.standins.record import Entry, Record
 from twin.standins.server import StandIn
@@ -29,23 +29,6 @@ json_values = st.recursive(
     ),
     max_leaves=10,
 )
-
-
-class RefusedError(Exception):
-    """What the engine would be told."""
-
-
-class Context(grpc.ServicerContext):  # type: ignore[misc]
-    """A call's context that raises what would be sent."""
-
-    def abort(self, code: Any, details: str) -> NoReturn:
-        raise RefusedError(details)
-
-
-for abstract in Context.__abstractmethods__:
-    setattr(Context, abstract, None)
-Context.__abstractmethods__ = frozenset()
-CONTEXT = Context()
 
 
 @pytest.fixture
