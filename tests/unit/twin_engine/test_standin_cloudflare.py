@@ -172,7 +172,7 @@ def test_a_preview_says_what_it_can_not_know(calls: Calls) -> None:
         ([{"hostname": "a.example.com"}, CATCH_ALL], "config.ingresses[0].service", "needs the property 'service'"),
         ([{**PHOTOS, "originRequest": {"access": {}}}, CATCH_ALL], "config.ingresses[0].originRequest.access.audTags",
          "needs the property 'audTags'"),
-        ([{**PHOTOS, "originRequest": {"noTlsVerify": "y"}}, CATCH_ALL], "config.ingresses[0].originRequest.noTlsVerify",
+        ([{**CATCH_ALL, "originRequest": {"noTlsVerify": "y"}}], "config.ingresses[0].originRequest.noTlsVerify",
          "must be of type boolean"),
         (["photos"], "config.ingresses[0]", "must be of type object"),
     ],
