@@ -60,11 +60,9 @@ def test_an_app_that_asks_for_an_identity_is_behind_access_for_its_people_alone(
     asking = rendered({"path": "apps.jellyfin.signIn", "remove": True})
     [application] = asking.of_type(APPLICATION)
     assert application.inputs["domain"] == "films.kanokgan.com"
-    policies = {one.inputs["decision"]: one.inputs["includes"] for one in asking.of_type(POLICY)}
     roles = HOMELAB["apps"]["jellyfin"].get("roles", ["owner"])
     emails = [person["email"] for person in HOMELAB["people"] if person["role"] in roles]
     policies = {one.inputs["decision"]: one.inputs["includes"] for one in asking.of_type(POLICY)}
-    emails = [person["email"] for person in HOMELAB["people"] if person["role"] in HOMELAB["apps"]["jellyfin"]["roles"]]
     assert policies["allow"] == [{"email": {"email": email}} for email in emails]
     assert set(policies) == {"allow", "non_identity"}
     assert len(asking.of_type(SERVICE_TOKEN)) == 1
