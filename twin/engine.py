@@ -285,7 +285,9 @@ class Engine:
         name, value = self._marker
         return {
             name: value,
-            "PULUMI_BACKEND_URL": (self._pulumi / "backend").as_uri(),
+            # Without the files beside each file that hold its content type: written in place, and read before anything
+            # else, one that a killed engine leaves empty would close the state to every later command.
+            "PULUMI_BACKEND_URL": (self._pulumi / "backend").as_uri() + "?metadata=skip",
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(self._passphrase),
             "PULUMI_STACK": STACK,
             "PULUMI_SKIP_UPDATE_CHECK": "1",

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import signal
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +13,7 @@ import pytest
 import yaml
 
 import home
-from tests.twin.test_home import HOMELAB, Deployed, changed_home
-from tests.twin.tiny import wait_until
+from tests.twin.deployed import HOMELAB, Deployed, changed_home
 from twin.engine import EngineError
 
 # Where the twin's API server keeps its objects, Secrets among them, and how it is spoken to.
@@ -138,25 +134,8 @@ def test_an_engine_that_is_killed_at_the_doors_is_made_good_by_the_next_up(momen
     service, kind = MOMENTS[moment]
     deployed.twin.up()
     try:
-        deployed.engine.prepare()
-        failures: list[EngineError] = []
-
-        def doomed() -> None:
-            try:
-                deployed.engine.up()
-            except EngineError as failure:
-                failures.append(failure)
-
-        up = threading.Thread(target=doomed)
-        up.start()
-        wait_until(lambda: any(one["type"].endswith(f":{kind}") for one in held(deployed, service)))
-        [lock] = (deployed.twin.state / "pulumi").rglob("locks/**/*.json")
-        os.kill(json.loads(lock.read_text())["pid"], signal.SIGKILL)
-        up.join()
-        assert failures, "the engine was done before it could be killed"
-
-        deployed.engine.up()
-        assert deployed.engine.up().changed == 0
+        deployed.killed_when(lambda: any(one["type"].endswith(f":{kind}") for one in held(deployed, service)))
+        deployed.made_good()
         found = kinds(deployed)
         assert (found["ZeroTrustTunnelCloudflared"], found["DnsRecord"], found["TailnetKey"], found["Acl"]) == (
             1,
@@ -164,10 +143,6 @@ def test_an_engine_that_is_killed_at_the_doors_is_made_good_by_the_next_up(momen
             2,
             1,
         )
-        state = deployed.engine.export()["deployment"]
-        assert not state.get("pending_operations")
-        urns = [resource["urn"] for resource in state["resources"]]
-        assert len(urns) == len(set(urns))
     finally:
         deployed.twin.reset()
 

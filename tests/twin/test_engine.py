@@ -105,6 +105,13 @@ def test_the_stack_config_is_the_home_s_with_a_throwaway_secret_that_stays(deplo
     assert "homelab" not in str(after)
 
 
+def test_the_state_s_files_stand_alone(deployed: Tiny) -> None:
+    """Files beside them would be written in place: one that a kill leaves empty closes the state to every command."""
+    written = list((deployed.state / "pulumi" / "backend").rglob("*.json"))
+    assert written
+    assert not [path for path in written if path.with_name(path.name + ".attrs").exists()]
+
+
 def test_nothing_is_written_beside_the_program(deployed: Tiny) -> None:
     assert sorted(path.name for path in deployed.folder.iterdir()) == ["Pulumi.yaml", "__main__.py"]
 

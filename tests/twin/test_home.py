@@ -3,45 +3,15 @@
 from __future__ import annotations
 
 import base64
-import json
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from tests.twin.deployed import HOMELAB, Deployed, changed_home
 from tests.twin.tiny import wait_until
 from twin.api import Api, ApiError
-from twin.cluster import Twin
-from twin.engine import Engine, EngineError
-
-ROOT = Path(__file__).parents[2]
-HOMELAB = ROOT / "Pulumi.homelab.yaml"
-
-
-class Deployed:
-    """The home on a twin of its own."""
-
-    def __init__(self, state: Path, home: Path) -> None:
-        self.twin = Twin(state=state, home=home)
-        self.engine = Engine(self.twin, capture=True)
-
-    @property
-    def api(self) -> Api:
-        return self.twin.api()
-
-    def pods(self, namespace: str, name: str) -> list[dict[str, Any]]:
-        pods = self.api.list("Pod", namespace)
-        return [pod for pod in pods if pod["metadata"]["labels"].get("app.kubernetes.io/name") == name]
-
-    def gpus(self, node: str) -> str:
-        found = self.api.get("Node", node)
-        assert found is not None
-        return str(found["status"]["allocatable"].get("nvidia.com/gpu", "0"))
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +23,6 @@ def homelab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         yield deployed
     finally:
         deployed.twin.reset()
-
-
-def changed_home(path: Path, change: Callable[[dict[str, Any]], None]) -> Path:
-    """The owner's home with a change."""
-    document = yaml.safe_load(HOMELAB.read_text())
-    change(document["config"])
-    path.write_text(yaml.safe_dump(document, sort_keys=False))
-    return path
 
 
 def slice_pod(name: str) -> dict[str, Any]:
@@ -227,30 +189,8 @@ def test_an_engine_that_is_killed_is_made_good_by_the_next_up(moment: str, tmp_p
     deployed = Deployed(tmp_path / "twin", HOMELAB)
     deployed.twin.up()
     try:
-        deployed.engine.prepare()
-        failures: list[EngineError] = []
-
-        def doomed() -> None:
-            try:
-                deployed.engine.up()
-            except EngineError as failure:
-                failures.append(failure)
-
-        up = threading.Thread(target=doomed)
-        up.start()
-        wait_until(lambda: exists(deployed, *MOMENTS[moment]))
-        [lock] = (deployed.twin.state / "pulumi").rglob("locks/**/*.json")
-        os.kill(json.loads(lock.read_text())["pid"], signal.SIGKILL)
-        up.join()
-        assert failures, "the engine was done before it could be killed"
-
-        deployed.engine.up()
-        again = deployed.engine.up()
-        assert again.changed == 0
-        state = deployed.engine.export()["deployment"]
-        urns = [resource["urn"] for resource in state["resources"]]
-        assert len(urns) == len(set(urns))
-        assert not state.get("pending_operations")
+        deployed.killed_when(lambda: exists(deployed, *MOMENTS[moment]))
+        deployed.made_good()
         [pod] = deployed.pods("media", "jellyfin")
         assert pod["status"]["phase"] == "Running"
         assert len(deployed.api.list("PersistentVolumeClaim", "media")) == 3

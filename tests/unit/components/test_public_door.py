@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import pytest
-import yaml
 
-from home import secrets
-from render import Evaluation, evaluate
+from render import Evaluation
 from render.program import Secret
-from tests.homes import changed
-from tests.unit.components.homes import HOMELAB
+from tests.unit.components.homes import HOMELAB, rendered
 
 RECORD = "cloudflare:index/dnsRecord:DnsRecord"
 CONFIG = "cloudflare:index/zeroTrustTunnelCloudflaredConfig:ZeroTrustTunnelCloudflaredConfig"
 APPLICATION = "cloudflare:index/zeroTrustAccessApplication:ZeroTrustAccessApplication"
 POLICY = "cloudflare:index/zeroTrustAccessPolicy:ZeroTrustAccessPolicy"
 SERVICE_TOKEN = "cloudflare:index/zeroTrustAccessServiceToken:ZeroTrustAccessServiceToken"
-HIDDEN = {secret.key: "correct horse" for secret in secrets.ALL}
-
-
-@cache
-def _rendered(text: str) -> Evaluation:
-    return evaluate(yaml.safe_load(text), HIDDEN, stack="homelab")
-
-
-def rendered(*edits: dict[str, Any]) -> Evaluation:
-    return _rendered(yaml.safe_dump(changed(HOMELAB, list(edits))))
 
 
 def ingresses(evaluation: Evaluation) -> list[dict[str, Any]]:

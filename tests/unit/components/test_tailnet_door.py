@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 import json
-from functools import cache
-from typing import Any
 
 import pytest
-import yaml
 
 import tailnet
-from home import secrets
-from render import Evaluation, evaluate
 from render.program import Secret
-from tests.homes import changed
-from tests.unit.components.homes import HOMELAB
+from tests.unit.components.homes import rendered
 
 ACL = "tailscale:index/acl:Acl"
 KEY = "tailscale:index/tailnetKey:TailnetKey"
-HIDDEN = {secret.key: "correct horse" for secret in secrets.ALL}
-
-
-@cache
-def _rendered(text: str) -> Evaluation:
-    return evaluate(yaml.safe_load(text), HIDDEN, stack="homelab")
-
-
-def rendered(*edits: dict[str, Any]) -> Evaluation:
-    return _rendered(yaml.safe_dump(changed(HOMELAB, list(edits))))
 
 
 def test_the_policy_is_never_overwritten_unasked_and_comes_before_every_key() -> None:

@@ -1,0 +1,81 @@
+"""A home on a twin of its own, for tests that deploy one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.twin.tiny import wait_until
+from twin.api import Api
+from twin.cluster import Twin
+from twin.engine import Engine, EngineError
+
+ROOT = Path(__file__).parents[2]
+HOMELAB = ROOT / "Pulumi.homelab.yaml"
+
+
+class Deployed:
+    """The home on a twin of its own."""
+
+    def __init__(self, state: Path, home: Path) -> None:
+        self.twin = Twin(state=state, home=home)
+        self.engine = Engine(self.twin, capture=True)
+
+    @property
+    def api(self) -> Api:
+        """The twin's API server."""
+        return self.twin.api()
+
+    def pods(self, namespace: str, name: str) -> list[dict[str, Any]]:
+        """The pods of a workload."""
+        pods = self.api.list("Pod", namespace)
+        return [pod for pod in pods if pod["metadata"]["labels"].get("app.kubernetes.io/name") == name]
+
+    def gpus(self, node: str) -> str:
+        """What a node offers of GPUs."""
+        found = self.api.get("Node", node)
+        assert found is not None
+        return str(found["status"]["allocatable"].get("nvidia.com/gpu", "0"))
+
+    def killed_when(self, moment: Callable[[], bool]) -> None:
+        """Begin an `up`, and kill the engine as soon as it has come so far."""
+        self.engine.prepare()
+        failures: list[EngineError] = []
+
+        def doomed() -> None:
+            try:
+                self.engine.up()
+            except EngineError as failure:
+                failures.append(failure)
+
+        up = threading.Thread(target=doomed)
+        up.start()
+        wait_until(moment)
+        [lock] = (self.twin.state / "pulumi").rglob("locks/**/*.json")
+        os.kill(json.loads(lock.read_text())["pid"], signal.SIGKILL)
+        up.join()
+        assert failures, "the engine was done before it could be killed"
+
+    def made_good(self) -> None:
+        """Another `up` ends in the right state, one more changes nothing, and nothing is there twice."""
+        self.engine.up()
+        assert self.engine.up().changed == 0
+        state = self.engine.export()["deployment"]
+        assert not state.get("pending_operations")
+        urns = [resource["urn"] for resource in state["resources"]]
+        assert len(urns) == len(set(urns))
+
+
+def changed_home(path: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """The owner's home with a change to its config."""
+    document = yaml.safe_load(HOMELAB.read_text())
+    change(document["config"])
+    path.write_text(yaml.safe_dump(document, sort_keys=False))
+    return path
