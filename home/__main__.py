@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from home import HomeError, fit, load_file, schema, secrets, skew
+from home import HomeError, doors, fit, load_file, schema, secrets, skew
 from home.fit import objects
 from home.model import Home
 
@@ -55,15 +55,22 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _summary(home: Home) -> list[str]:
     nodes = (node.name if node.state == "ready" else f"{node.name} ({node.state})" for node in home.nodes)
+    audiences = doors.audiences(home)
+    public = (f"{one.public} ({one.app}{'' if one.sign_in else ', its own login'})" for one in audiences if one.public)
+    tailnet = (f"{one.tailnet} ({one.app}: {', '.join(one.roles)})" for one in audiences if one.tailnet)
     assumed = [
+        *((person.name, person.assumed) for person in home.people),
         *((node.name, node.assumed) for node in home.nodes),
         *((nas.model, nas.assumed) for nas in [home.nas] if nas),
         *((share.name, share.assumed) for share in home.shares),
     ]
     lines = {
+        "people": ", ".join(f"{person.name} ({person.role})" for person in home.people),
         "nodes": ", ".join(nodes),
         "shares": ", ".join(share.name for share in home.shares),
         "apps": ", ".join(home.app_names),
+        "public": f"\n{' ' * 11}".join(public),
+        "tailnet": f"\n{' ' * 11}".join(tailnet),
         "secrets": ", ".join(secret.key for secret in secrets.required(home)),
         "assumed": ", ".join(f"{owner} ({', '.join(keys)})" for owner, keys in assumed if keys),
     }

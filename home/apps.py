@@ -1,4 +1,4 @@
-"""The apps of the home and what each asks of it. Imports the values and nothing else of ours.
+"""The apps of the home and what each asks of it. Imports the values, the roles of people, and nothing else of ours.
 
 An app that is left out of the config is absent: `apps.jellyfin is None`.
 """
@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from home.people import Role
 from home.quantities import to_bytes
 from home.record import Record
 from home.values import Count, Name, NoneOrMore, Size
@@ -38,12 +39,21 @@ class GpuShare(Record):
 
 
 class App(Record):
-    """An app: where it runs, and the doors through which people reach it."""
+    """An app: where it runs, the doors through which people reach it, and which people."""
 
     node: Name | None = None
     """The node that the app runs on. Left out, any node in service may run it; an app with a GPU names its node."""
     doors: tuple[Door, ...] = ()
     """The ways in: `public` through the Cloudflare tunnel, `tailnet` through Tailscale. None: other apps only."""
+    hostname: Name | None = None
+    """The app's name at its doors, a single label: `photos` is photos.example.com at the public door, and the machine
+    `photos` in the tailnet. The public door needs one; the tailnet takes the app's own name where this is left out."""
+    roles: tuple[Role, ...] = ("owner",)
+    """Who may come in: people of these roles, through the tailnet and, unless `signIn` is false, through the public
+    door."""
+    sign_in: bool = True
+    """Whether Cloudflare Access asks who somebody is before anything from the internet reaches the app. `false` leaves
+    that to the app's own login, for programs on phones and televisions that can't sign in to Access."""
     gpu: GpuShare | None = None
     """What the app takes of its node's GPU; leave out for an app without."""
 

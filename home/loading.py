@@ -21,7 +21,7 @@ KEYS: tuple[str, ...] = tuple(field.alias or name for name, field in Home.model_
 SECRETS: tuple[str, ...] = tuple(secret.key for secret in secrets.ALL)
 """The config keys that stand beside the home's own, without the prefix."""
 
-_STRUCTURES = ("networks", "nodes", "nas", "apps")
+_STRUCTURES = ("people", "networks", "nodes", "nas", "apps")
 
 
 def load(config: Mapping[str, Any]) -> Home:

@@ -1,4 +1,4 @@
-"""The home as a whole. Imports the parts (nodes, networks, NAS, apps) and nothing else of ours."""
+"""The home as a whole. Imports the parts (people, nodes, networks, NAS, apps) and nothing else of ours."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from home.apps import App, Apps
 from home.nas import Nas, Share
 from home.networks import Network
 from home.nodes import Node
+from home.people import Person, Role
 from home.record import Record
 from home.values import DnsName, Kubeconfig, TailnetName, Text, TimeZone
 
@@ -27,6 +28,8 @@ class Home(Record):
     """The domain of the public door; leave out for a home without one."""
     tailnet: TailnetName | None = None
     """The tailnet's DNS name, ending in .ts.net; leave out for a home without Tailscale."""
+    people: tuple[Person, ...] = ()
+    """Who may come in through the doors. A home with a door names at least its owner."""
     networks: tuple[Network, ...] = ()
     """The networks between the home and the internet."""
     nodes: tuple[Node, ...] = Field(min_length=1)
@@ -55,6 +58,10 @@ class Home(Record):
     def app_names(self) -> tuple[str, ...]:
         """The names of the apps that the home has, as in the config."""
         return tuple(self.apps.by_name)
+
+    def people_of(self, *roles: Role) -> tuple[Person, ...]:
+        """The people who have one of the roles, in the config's order."""
+        return tuple(person for person in self.people if person.role in roles)
 
     def node(self, name: str) -> Node:
         """The node of that name. Raises KeyError when the home has none; a loaded home's apps only name real ones."""

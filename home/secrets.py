@@ -5,8 +5,10 @@ A secret is a config key of its own, set with `pulumi config set --secret homebr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from home.doors import is_in_a_tailnet, is_public
 from home.model import Home
 
 
@@ -24,10 +26,40 @@ NAS_PASSWORD = Secret(
     what="the password of the NAS account that mounts SMB shares (nas.username)",
     when="a share speaks SMB",
 )
+CLOUDFLARE_API_TOKEN = Secret(
+    key="cloudflareApiToken",
+    what="an API token of the Cloudflare account that has the domain: it may edit Cloudflare Tunnel, Access: Apps and "
+    "Policies, and Access: Service Tokens, read Access: Organizations, Identity Providers, and Groups, and in the "
+    "domain's zone read Zone and edit DNS",
+    when="an app has the public door",
+)
+TAILSCALE_OAUTH_CLIENT_ID = Secret(
+    key="tailscaleOauthClientId",
+    what="the id of a Tailscale OAuth client with the tag tag:homebrain, which may write Policy File, DNS, Feature "
+    "Settings and Auth Keys",
+    when="an app has the tailnet door, or a node joined over the tailnet",
+)
+TAILSCALE_OAUTH_CLIENT_SECRET = Secret(
+    key="tailscaleOauthClientSecret",
+    what="the secret of that OAuth client",
+    when="an app has the tailnet door, or a node joined over the tailnet",
+)
 
-ALL = (NAS_PASSWORD,)
+ALL = (NAS_PASSWORD, CLOUDFLARE_API_TOKEN, TAILSCALE_OAUTH_CLIENT_ID, TAILSCALE_OAUTH_CLIENT_SECRET)
+
+
+def _mounts_smb(home: Home) -> bool:
+    return any(share.protocol == "smb" for share in home.shares)
+
+
+_NEEDED: dict[Secret, Callable[[Home], bool]] = {
+    NAS_PASSWORD: _mounts_smb,
+    CLOUDFLARE_API_TOKEN: is_public,
+    TAILSCALE_OAUTH_CLIENT_ID: is_in_a_tailnet,
+    TAILSCALE_OAUTH_CLIENT_SECRET: is_in_a_tailnet,
+}
 
 
 def required(home: Home) -> tuple[Secret, ...]:
     """The secrets without which this home cannot be deployed."""
-    return (NAS_PASSWORD,) if any(share.protocol == "smb" for share in home.shares) else ()
+    return tuple(secret for secret in ALL if _NEEDED[secret](home))

@@ -30,6 +30,10 @@ _ALSO_CALLED = {
 }
 
 
+# What people look for among the apps, and what never is one: what an app keeps its data in.
+_NEVER_AN_APP = ("database", "db", "postgres", "postgresql", "redis", "valkey", "queue")
+
+
 def sentence(detail: ErrorDetails, place: Place, schema: JsonSchema) -> str:
     """The sentence for one mistake at one place of a file that `schema` describes."""
     return _SENTENCES.get(detail["type"], _other)(detail, place, schema)
@@ -47,6 +51,11 @@ def _missing(_: ErrorDetails, place: Place, schema: JsonSchema) -> str:
 
 
 def _unknown(_: ErrorDetails, place: Place, schema: JsonSchema) -> str:
+    if place[0] == "apps" and place[-1] in _NEVER_AN_APP:
+        return (
+            "a database or queue never gets a door, nor a config of its own: it comes with the app that keeps its data "
+            "there, and nothing but that app reaches it; take this out"
+        )
     keys = places.keys_at(schema, place[:-1])
     return f"is not a known key{did_you_mean(place[-1], keys, f'what may stand here: {listed(keys)}')}"
 
@@ -82,6 +91,10 @@ def _empty_list(_: ErrorDetails, __: Place, ___: JsonSchema) -> str:
     return "is an empty list; write at least one entry"
 
 
+def _truth_wanted(detail: ErrorDetails, _: Place, __: JsonSchema) -> str:
+    return f"{shown(detail['input'])} is neither true nor false; write one of the two"
+
+
 def _too_small(detail: ErrorDetails, _: Place, __: JsonSchema) -> str:
     return f"{shown(detail['input'])} is too small; write {detail['ctx']['ge']} or more"
 
@@ -105,6 +118,8 @@ _SENTENCES: dict[str, Callable[[ErrorDetails, Place, JsonSchema], str]] = {
     "mapping_type": _mapping_wanted,
     "tuple_type": _list_wanted,
     "too_short": _empty_list,
+    "bool_parsing": _truth_wanted,
+    "bool_type": _truth_wanted,
     "greater_than_equal": _too_small,
     "less_than_equal": _too_large,
     "value_error": _refused,

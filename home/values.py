@@ -20,6 +20,7 @@ from home.wording import did_you_mean, listed, shown
 
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _DNS_NAME = rf"{_LABEL}(\.{_LABEL})+"
+_EMAIL = r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+"
 _VERSION = r"v[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?(\+k3s[0-9]+)?"
 _QUALIFIED = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 
@@ -110,6 +111,15 @@ def _tailnet(text: str) -> str:
     return name
 
 
+def _email(text: str) -> str:
+    if re.fullmatch(_EMAIL, text):
+        # Neither Tailscale nor Cloudflare tells capitals apart.
+        return text.lower()
+    raise ValueError(
+        f"{shown(text)} is not an email address; write the one with which the person signs in, such as ada@example.com"
+    )
+
+
 def _version(text: str) -> str:
     if re.fullmatch(_VERSION, text):
         return text
@@ -173,6 +183,9 @@ Address = Annotated[str, AfterValidator(_address), Field(examples=["192.168.0.20
 Cidr = Annotated[str, AfterValidator(_cidr), Field(examples=["192.168.0.0/24"])]
 DnsName = Annotated[str, AfterValidator(_dns_name), Field(json_schema_extra={"pattern": f"^{_DNS_NAME}$"})]
 TailnetName = Annotated[str, AfterValidator(_tailnet), Field(json_schema_extra={"pattern": r"^[a-z0-9.-]+\.ts\.net$"})]
+Email = Annotated[
+    str, AfterValidator(_email), Field(json_schema_extra={"pattern": f"^{_EMAIL}$"}, examples=["ada@example.com"])
+]
 Version = Annotated[str, AfterValidator(_version), Field(json_schema_extra={"pattern": f"^{_VERSION}$"})]
 LabelKey = Annotated[str, AfterValidator(_label_key)]
 LabelValue = Annotated[str, AfterValidator(_label_value)]

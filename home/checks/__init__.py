@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from home.checks import addresses, apps, disks, gpus, nas, networks, nodes
+from home.checks import addresses, apps, disks, doors, gpus, nas, networks, nodes, people
 from home.model import Home
 from home.problems import Problem
 
 Check = Callable[[Home], Iterator[Problem]]
 
 CHECKS: tuple[Check, ...] = (
+    *people.CHECKS,
     *networks.CHECKS,
     *nodes.CHECKS,
     *addresses.CHECKS,
     *nas.CHECKS,
     *apps.CHECKS,
+    *doors.CHECKS,
     *gpus.CHECKS,
     *disks.CHECKS,
 )

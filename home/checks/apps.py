@@ -1,4 +1,4 @@
-"""Apps: on nodes that exist, behind doors that the home has, with shares that are there. Imports the model."""
+"""Apps: on nodes that exist, with shares that are there. Imports the model."""
 
 from __future__ import annotations
 
@@ -46,33 +46,6 @@ def nodes_are_in_service(home: Home) -> Iterator[Problem]:
         )
 
 
-def doors_exist(home: Home) -> Iterator[Problem]:
-    """A door needs what it opens onto: names under a domain, or a tailnet."""
-    for name, app in home.apps.by_name.items():
-        for i, door in enumerate(app.doors):
-            if door == "public" and home.domain is None:
-                yield Problem(
-                    f"apps.{name}.doors[{i}]",
-                    "the public door needs a domain; set homebrain:domain to one of yours at Cloudflare, or leave "
-                    "this door out",
-                    ("domain",),
-                )
-            if door == "tailnet" and home.tailnet is None:
-                yield Problem(
-                    f"apps.{name}.doors[{i}]",
-                    "the tailnet door needs a tailnet; set homebrain:tailnet to the name on Tailscale's DNS page, or "
-                    "leave this door out",
-                    ("tailnet",),
-                )
-
-
-def doors_are_unique(home: Home) -> Iterator[Problem]:
-    """A door given twice is most likely another one misspelt by hand."""
-    for name, app in home.apps.by_name.items():
-        for path, door, first in repeated((f"apps.{name}.doors[{i}]", door) for i, door in enumerate(app.doors)):
-            yield Problem(path, f'"{door}" is given twice; keep one of them', (first,))
-
-
 def shares_exist(home: Home) -> Iterator[Problem]:
     """A pod waits forever for a volume that nobody makes."""
     names = [share.name for share in home.shares]
@@ -115,8 +88,6 @@ def transcoding_may_write(home: Home) -> Iterator[Problem]:
 CHECKS = (
     nodes_exist,
     nodes_are_in_service,
-    doors_exist,
-    doors_are_unique,
     shares_exist,
     shares_are_used_once,
     transcoding_may_write,

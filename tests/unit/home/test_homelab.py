@@ -93,5 +93,33 @@ def test_libraries_are_read_only_smb_and_nothing_needs_the_node_that_is_away() -
     assert [node.name for node in HERE.nodes_in_service] == ["k3s-master", "k3s-gpu"]
 
 
-def test_the_nas_password_is_the_one_secret_it_needs() -> None:
-    assert [secret.key for secret in home.secrets.required(HERE)] == ["nasPassword"]
+def test_the_names_at_the_doors() -> None:
+    assert {one.app: one.public for one in home.doors.audiences(HERE) if one.public} == {
+        "immich": "photos.kanokgan.com",
+        "jellyfin": "films.kanokgan.com",
+        "api": "brain.kanokgan.com",
+    }
+    names = {one.tailnet for one in home.doors.audiences(HERE)}
+    assert {"photos.dove-komodo.ts.net", "files.dove-komodo.ts.net", "argocd.dove-komodo.ts.net"} <= names
+
+
+def test_the_owner_alone_comes_in_and_the_address_is_assumed() -> None:
+    assert [(person.role, person.assumed) for person in HERE.people] == [("owner", ("email",))]
+    assert all(one.people == HERE.people for one in home.doors.audiences(HERE))
+
+
+def test_cloudflare_asks_who_comes_to_the_api_and_leaves_photos_and_films_to_their_own_logins() -> None:
+    assert {one.app: one.asks for one in home.doors.audiences(HERE) if one.public} == {
+        "immich": False,
+        "jellyfin": False,
+        "api": True,
+    }
+
+
+def test_the_secrets_that_it_needs() -> None:
+    assert [secret.key for secret in home.secrets.required(HERE)] == [
+        "nasPassword",
+        "cloudflareApiToken",
+        "tailscaleOauthClientId",
+        "tailscaleOauthClientSecret",
+    ]

@@ -4,20 +4,45 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from home import load, secrets
 from tests.homes import changed, config
 
+NO_SMB: list[dict[str, Any]] = [
+    {"path": "nas.shares[0]", "remove": True},
+    {"path": "apps.immich.libraries", "set": []},
+]
+NOT_PUBLIC: list[dict[str, Any]] = [{"path": "apps.jellyfin.doors", "set": ["tailnet"]}]
+NO_TAILNET_DOOR: list[dict[str, Any]] = [
+    {"path": "apps.jellyfin.doors", "set": ["public"]},
+    {"path": "apps.jellyfin.roles", "remove": True},
+    {"path": "apps.immich.doors", "remove": True},
+    {"path": "apps.immich.roles", "remove": True},
+]
+NOT_JOINED: list[dict[str, Any]] = [{"path": "nodes[1].joinedOver", "set": "lan"}]
 
-def test_a_home_with_an_smb_share_needs_the_password_of_its_nas() -> None:
-    assert secrets.required(load(config())) == (secrets.NAS_PASSWORD,)
+OAUTH = (secrets.TAILSCALE_OAUTH_CLIENT_ID, secrets.TAILSCALE_OAUTH_CLIENT_SECRET)
 
 
-def test_a_home_without_smb_needs_no_password() -> None:
-    only_nfs: list[dict[str, Any]] = [
-        {"path": "nas.shares[0]", "remove": True},
-        {"path": "apps.immich.libraries", "set": []},
-    ]
-    assert secrets.required(load(changed(config(), only_nfs))) == ()
+@pytest.mark.parametrize(
+    ("changes", "needed"),
+    [
+        pytest.param([], secrets.ALL, id="a home with SMB and both doors needs all of them"),
+        pytest.param(NO_SMB, (secrets.CLOUDFLARE_API_TOKEN, *OAUTH), id="without SMB, no password"),
+        pytest.param(NOT_PUBLIC, (secrets.NAS_PASSWORD, *OAUTH), id="without a public app, no token for Cloudflare"),
+        pytest.param(NO_TAILNET_DOOR, secrets.ALL, id="a node that joined over the tailnet is in it without any app"),
+        pytest.param(
+            [*NO_TAILNET_DOOR, *NOT_JOINED],
+            (secrets.NAS_PASSWORD, secrets.CLOUDFLARE_API_TOKEN),
+            id="without app and node in the tailnet, nothing for Tailscale",
+        ),
+    ],
+)
+def test_a_home_needs_the_secrets_of_what_it_has(
+    changes: list[dict[str, Any]], needed: tuple[secrets.Secret, ...]
+) -> None:
+    assert secrets.required(load(changed(config(), changes))) == needed
 
 
 def test_no_secret_is_a_key_of_the_home() -> None:
