@@ -9,7 +9,7 @@ BIN := .venv/bin
 RUN := PATH="$(CURDIR)/.tools/bin:$(CURDIR)/.venv/bin:$$PATH"
 # A stack may have a config for the policies: enforcement, exceptions, parameters.
 POLICIES = --policy-pack policies $(patsubst %,--policy-pack-config %,$(wildcard policies/config/$(STACK).json))
-SOURCES := .ci __main__.py adoption components home policies references render services tests tools tour twin
+SOURCES := .ci __main__.py adoption components exposure home pages policies references render services tests tools tour twin
 SOURCES := $(wildcard $(SOURCES))
 
 .DEFAULT_GOAL := help
