@@ -86,6 +86,8 @@ class Kind:
     """Whether creating it sets what stands under its id already, as with the settings of an account."""
     outlives: Callable[[Properties], bool] = lambda inputs: False
     """Whether it stays when the resource is deleted."""
+    part_of: str = ""
+    """The type of what has the same id and takes it along when it is deleted."""
 
 
 @dataclass(frozen=True)

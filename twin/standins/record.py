@@ -68,11 +68,6 @@ class Record:
         with self.changing() as entries:
             entries.append(entry)
 
-    def remove(self, entry: Entry) -> None:
-        """Hold a thing no longer."""
-        with self.changing() as entries:
-            entries[:] = [other for other in entries if other.serial != entry.serial]
-
     @contextmanager
     def changing(self) -> Iterator[list[Entry]]:
         """Everything held, to be changed in place by one at a time; an exception leaves it all as it was."""

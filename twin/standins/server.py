@@ -170,10 +170,14 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         self._moment(context, "delete", request.urn, "before")
         entry = self._record.find(kind.token, request.id, request.urn)
         if entry is not None:
-            stays = kind.outlives({**kind.defaults, **entry.inputs})
-            left = [replace(entry, urn="")] if stays else []
+            gone = () if kind.outlives({**kind.defaults, **entry.inputs}) else (entry.serial,)
+            parts = {each.token for each in self._kinds.values() if each.part_of == kind.token}
             with self._record.changing() as entries:
-                entries[:] = [kept for each in entries for kept in (left if each.serial == entry.serial else [each])]
+                entries[:] = [
+                    replace(each, urn="") if each.serial == entry.serial else each
+                    for each in entries
+                    if each.serial not in gone and not (each.type in parts and each.id == entry.id)
+                ]
         self._moment(context, "delete", request.urn, "after")
         return empty_pb2.Empty()
 

@@ -42,6 +42,7 @@ def _one(id: str) -> Any:
 # The policy file
 
 
+# The provider has the API validate a policy, its tests too, when it plans (terraform-provider-tailscale#380).
 def _acl_refusals(inputs: Properties, view: View) -> Iterator[tuple[str, str]]:
     import tailnet
 
@@ -55,6 +56,7 @@ def _acl_refusals(inputs: Properties, view: View) -> Iterator[tuple[str, str]]:
         yield "acl", f"ACL validation failed: test(s) failed: {failed}"
 
 
+# The provider creates with `If-Match: ts-default`, and its updates overwrite (terraform-provider-tailscale#186, #633).
 def _acl_conflicts(inputs: Properties, view: View) -> Iterator[tuple[str, str]]:
     # `view` leaves out the entry that an update is about: what remains is a policy that this resource doesn't manage.
     if view.held(ACL) and not inputs["overwriteExistingContent"]:
@@ -85,6 +87,7 @@ def _policy(view: View) -> Policy | None:
 # Settings
 
 
+# Validators of tailscale/resource_tailnet_settings.go.
 def _settings_refusals(inputs: Properties, view: View) -> Iterator[tuple[str, str]]:
     link = inputs.get("aclsExternalLink")
     if link is not None and not re.match("https?://", link):
@@ -119,6 +122,7 @@ def _tailnet_key(inputs: Properties, source: Random) -> Made:
     return Made(id, outputs)
 
 
+# Expiry: tailscale.com/kb/1085/auth-keys. Tags with OAuth: tailscale/tailscale#7224.
 def _key_refusals(inputs: Properties, view: View) -> Iterator[tuple[str, str]]:
     if not 0 < inputs["expiry"] <= _NINETY_DAYS:
         yield "expiry", f"a key expires within 1 and {_NINETY_DAYS} seconds (90 days), not {inputs['expiry']}"
@@ -146,6 +150,7 @@ def _description_refusals(inputs: Properties) -> Iterator[tuple[str, str]]:
         yield "description", "description must be 50 characters or less"
 
 
+# The API's own words, as pulumi-tailscale#613 and terraform-provider-tailscale#247 quote them.
 def _tag_conflicts(inputs: Properties, view: View) -> Iterator[tuple[str, str]]:
     if not inputs["tags"]:
         return

@@ -172,7 +172,7 @@ def test_a_preview_says_what_it_can_not_know(calls: Calls) -> None:
         ([{"hostname": "a.example.com"}, CATCH_ALL], "config.ingresses[0].service", "needs the property 'service'"),
         ([{**PHOTOS, "originRequest": {"access": {}}}, CATCH_ALL], "config.ingresses[0].originRequest.access.audTags",
          "needs the property 'audTags'"),
-        ([{**PHOTOS, "originRequest": {"noTlsVerify": "y"}}, CATCH_ALL], "config.ingresses[0].originRequest.noTlsVerify",
+        ([{**CATCH_ALL, "originRequest": {"noTlsVerify": "y"}}], "config.ingresses[0].originRequest.noTlsVerify",
          "must be of type boolean"),
         (["photos"], "config.ingresses[0]", "must be of type object"),
     ],
@@ -310,6 +310,20 @@ def test_a_tunnel_has_one_config_and_the_last_writer_wins(calls: Calls) -> None:
     second, _ = calls.create(TUNNEL_CONFIG, "second", config(PHOTOS, CATCH_ALL, tunnel=tunnel))
     assert first == second == tunnel
     assert [len(entry.inputs["config"]["ingresses"]) for entry in calls.held(TUNNEL_CONFIG)] == [2]
+
+
+def test_the_rules_of_a_deleted_config_stay_in_force_as_long_as_their_tunnel(calls: Calls) -> None:
+    tunnel, _ = calls.create(TUNNEL, "tunnel", TUNNEL_INPUTS)
+    other, _ = calls.create(TUNNEL, "other", {**TUNNEL_INPUTS, "name": "other"})
+    for id in (tunnel, other):
+        calls.create(TUNNEL_CONFIG, f"config-{id}", config(PHOTOS, CATCH_ALL, tunnel=id))
+    calls.delete(TUNNEL_CONFIG, f"config-{tunnel}", tunnel)
+    assert {(entry.id, entry.urn.rpartition("::")[2]) for entry in calls.held(TUNNEL_CONFIG)} == {
+        (tunnel, ""),
+        (other, f"config-{other}"),
+    }
+    calls.delete(TUNNEL, "tunnel", tunnel)
+    assert [entry.id for entry in calls.held(TUNNEL_CONFIG)] == [other]
 
 
 def test_a_tunnel_s_token_is_its_own_and_always_the_same(calls: Calls) -> None:

@@ -211,7 +211,8 @@ def test_the_record_is_the_owner_s_alone_and_survives_in_order(tmp_path: Path) -
         record.add(Entry(id=str(number), type="t", urn="u", inputs={}, outputs={}))
     assert record.path.stat().st_mode & 0o077 == 0
     assert [entry.id for entry in record.entries()] == ["0", "1", "2", "3", "4"]
-    record.remove(record.entries()[2])
+    with record.changing() as entries:
+        del entries[2]
     assert [entry["id"] for entry in json.loads(record.path.read_text())["entries"]] == ["0", "1", "3", "4"]
 
 
