@@ -20,7 +20,7 @@ from policies.field import Field
 from policies.namespaces import LABEL, Namespaces, is_namespace
 from policies.parameters import DEFAULTS, Parameters
 from policies.pod import WELL_FORMED, Pod
-from policies.pod_security import CONTROLS, KUBERNETES, Level
+from policies.pod_security import Level
 from policies.resource import Resource
 from policies.rule import Enforcement, Finding, Rule
 from policies.rules import POD_CHECKS, RESOURCE_CHECKS, STACK_CHECKS
@@ -74,15 +74,18 @@ class Evaluation:
         """Whether some rule reads resources of this type; its properties need not be there yet."""
         return is_namespace(resource) or bears_pods(resource) or bool(_checks_of(resource)) or _is_context(resource)
 
-    @staticmethod
-    def rules_about(resource: Resource) -> list[Rule]:
-        """The rules that judge a resource, each once. Which Pod Security controls apply, its namespace decides."""
+    def rules_about(self, resource: Resource) -> list[Rule]:
+        """The rules that judge a resource, each once; asked when the whole stack has come by.
+
+        Of the Pod Security Standards, those of the strictest level that its namespace may have.
+        """
         rules = [check.rule for check in _checks_of(resource)]
         rules += [check.rule for check in STACK_CHECKS if check.about(resource)]
-        if pods := list(workloads(resource)):
-            rules += [check.rule for check in POD_CHECKS if any(map(check.about, pods))]
-            rules += [control.rule for control in CONTROLS if control.since <= KUBERNETES]
-            rules.append(WELL_FORMED)
+        pods = list(workloads(resource))
+        rules += [check.rule for check in POD_CHECKS if any(map(check.about, pods))]
+        for workload in pods:
+            level = self._namespaces.levels(_namespace(resource, workload).value)[-1]
+            rules += [WELL_FORMED, *(control.rule for control in pod_security.controls(level))]
         return list(dict.fromkeys(rules))
 
     def is_missing(self, urn: str, token: str) -> bool:

@@ -5,7 +5,6 @@ The engine hands a pack what the program registers, but not the stack's config.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -32,12 +31,12 @@ _SHAPE: Shape = {
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One node. cards: how many GPUs it has; memory: of all of them; context: what each process takes on top. Bytes."""
+    """One node. version: a place, which may be unknown. cards: how many GPUs it has; memory: of all of them; context:
+    what each process takes on top. Bytes."""
 
     name: str
     is_server: bool
-    minor: tuple[int, int] | None
-    version: str
+    version: Field
     cards: int
     memory: float
     context: float
@@ -52,21 +51,15 @@ def machines(stack: Stack) -> Iterator[Machine]:
     """The machines of a stack whose program describes them; what isn't known of one is left out with it."""
     for resource in stack.of_kind("Cluster"):
         for node in Field("", cut(resource.props, _SHAPE)[0]).get("nodes").items():
-            name, version, gpu = node.get("name").value, node.get("version").value, node.get("gpu")
-            if isinstance(name, str) and isinstance(version, str):
+            name, gpu = node.get("name").value, node.get("gpu")
+            if isinstance(name, str):
                 cards = gpu.get("count").value
                 cards = cards if isinstance(cards, int) else 0
                 yield Machine(
                     name,
                     node.get("role").value == "server",
-                    _minor(version),
-                    version,
+                    node.get("version"),
                     cards,
                     cards * (amount(gpu.get("memory").value) or 0),
                     amount(gpu.get("contextOverhead").value) or 0,
                 )
-
-
-def _minor(version: str) -> tuple[int, int] | None:
-    found = re.match(r"v?([0-9]{1,4})\.([0-9]{1,4})", version)
-    return (int(found[1]), int(found[2])) if found else None

@@ -28,23 +28,24 @@ from policies.rules import (
     tailscale,
 )
 
-CHECKS: Final[tuple[PodCheck | ResourceCheck | StackCheck, ...]] = (
-    *images.CHECKS,
-    *budgets.CHECKS,
-    *probes.CHECKS,
-    *service_account_tokens.CHECKS,
-    *host_access.CHECKS,
-    *gpus.CHECKS,
-    *databases.CHECKS,
-    *secrets.CHECKS,
-    *services.CHECKS,
-    *network_policies.CHECKS,
-    *rbac.CHECKS,
-    *protection.CHECKS,
-    *cloudflare.CHECKS,
-    *tailscale.CHECKS,
-    *skew.CHECKS,
-)
+_OWN: Final[Mapping[str, tuple[PodCheck | ResourceCheck | StackCheck, ...]]] = {
+    "Images": images.CHECKS,
+    "Budgets": budgets.CHECKS,
+    "Probes": probes.CHECKS,
+    "Tokens": service_account_tokens.CHECKS,
+    "Node": host_access.CHECKS,
+    "GPUs": gpus.CHECKS,
+    "Databases": databases.CHECKS,
+    "Secrets": secrets.CHECKS,
+    "Ways in": services.CHECKS,
+    "Traffic": network_policies.CHECKS,
+    "Permissions": rbac.CHECKS,
+    "Data": protection.CHECKS,
+    "Public door": cloudflare.CHECKS,
+    "Tailnet": tailscale.CHECKS,
+    "Versions": skew.CHECKS,
+}
+CHECKS: Final = tuple(check for checks in _OWN.values() for check in checks)
 """The home's own checks. A rule may have several."""
 
 POD_CHECKS: Final = tuple(check for check in CHECKS if isinstance(check, PodCheck))
@@ -54,14 +55,13 @@ RESOURCE_CHECKS: Final = tuple(check for check in CHECKS if isinstance(check, Re
 STACK_CHECKS: Final = tuple(check for check in CHECKS if isinstance(check, StackCheck))
 """Those on the stack as a whole."""
 
-RULES: Final[Mapping[str, Rule]] = {
-    rule.name: rule
-    for rule in (
-        *(check.rule for check in CHECKS),
-        *(control.rule for control in CONTROLS),
-        WELL_FORMED,
-        EXPIRED,
-        UNUSED,
-    )
+SUBJECTS: Final[Mapping[str, tuple[Rule, ...]]] = {
+    **{subject: tuple(dict.fromkeys(check.rule for check in checks)) for subject, checks in _OWN.items()},
+    "Form": (WELL_FORMED,),
+    "Pod Security": tuple(control.rule for control in CONTROLS),
+    "Exceptions": (EXPIRED, UNUSED),
 }
+"""Every rule, by what it is about, in the order in which people read of them."""
+
+RULES: Final[Mapping[str, Rule]] = {rule.name: rule for rules in SUBJECTS.values() for rule in rules}
 """Every rule by its name."""

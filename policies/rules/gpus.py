@@ -143,19 +143,20 @@ def too_much_memory(stack: Stack, parameters: Parameters) -> Iterator[tuple[Reso
         card = cards.get(node)
         total = 0.0
         for resource, workload in asking:
-            declared = workload.pod.annotations.get(VRAM)
+            annotations = workload.pod.annotations
+            declared = Field(f"{annotations.path}[{VRAM}]", annotations.get(VRAM).value)
             for fault in must(
-                Field(f"{workload.pod.annotations.path}[{VRAM}]", declared.value),
+                declared,
                 lambda value: amount(value) is not None,
                 allowed="an amount of memory such as 512Mi",
                 fix="declare what the pod takes of the card at its peak",
             ):
-                yield resource, Fault.unknown(declared) if declared.unknown else fault
+                yield resource, fault
                 break
             else:
                 if card is None:
                     continue
-                processes = amount(workload.pod.annotations.get(PROCESSES).value or 1) or 1
+                processes = amount(annotations.get(PROCESSES).value or 1) or 1
                 total += ((amount(declared.value) or 0) + processes * card.context) * _pods(workload)
                 if total > card.memory:
                     yield (

@@ -34,6 +34,7 @@ _NAME: Final = re.compile(
     r"([_.-]|$)",
     re.IGNORECASE,
 )
+_HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NOT_ITSELF: Final = re.compile(_ABOUT, re.IGNORECASE)
 _FORM: Final = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----"
@@ -88,7 +89,11 @@ def in_config_map(resource: Resource, parameters: Parameters) -> Iterator[Fault]
 
 
 def _is_name_of_a_secret(name: object) -> bool:
-    return isinstance(name, str) and _NAME.search(name) is not None and _NOT_ITSELF.search(name) is None
+    if not isinstance(name, str):
+        return False
+    # `clientSecret` is named like `client_secret`.
+    parted = _HUMP.sub("_", name)
+    return _NAME.search(parted) is not None and _NOT_ITSELF.search(parted) is None
 
 
 def _formed(place: Field) -> Iterator[Fault]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
 from policies.check import StackCheck
 from policies.fault import Fault
+from policies.field import Field
 from policies.machines import describes, machines
 from policies.parameters import Parameters
 from policies.resource import Resource
@@ -26,25 +28,28 @@ _BEHIND_AT_MOST = 3
 
 def skewed(stack: Stack, parameters: Parameters) -> Iterator[tuple[Resource, Fault]]:
     """Nodes that don't go with the servers. Which way out suits a home, `python -m home skew` says."""
-    described = [one for one in machines(stack) if one.minor is not None]
-    servers = [one.minor for one in described if one.is_server and one.minor]
-    if not servers:
+    described = list(machines(stack))
+    about = next((one for one in stack.of_kind("Cluster") if describes(one)), None)
+    servers = [minor for one in described if one.is_server and (minor := _minor(one.version))]
+    if about is None or not servers:
         return
-    (about, *_) = (one for one in stack.of_kind("Cluster") if describes(one))
     oldest, newest = min(servers), max(servers)
     for node in described:
-        if node.is_server or node.minor is None:
+        if node.version.unknown:
+            yield about, Fault.unknown(node.version)
+        minor = _minor(node.version)
+        if node.is_server or minor is None:
             continue
-        if node.minor > oldest:
+        if minor > oldest:
             found, fix = "newer than the API server", "upgrade the servers first, or reinstall the node at their minor"
-        elif node.minor[0] == newest[0] and newest[1] - node.minor[1] > _BEHIND_AT_MOST:
+        elif minor[0] == newest[0] and newest[1] - minor[1] > _BEHIND_AT_MOST:
             found, fix = f"more than {_BEHIND_AT_MOST} minor versions older than the API server", "upgrade the node"
         else:
             continue
         yield (
             about,
             Fault(
-                f"the kubelet of {node.name} ({node.version})",
+                f"the kubelet of {node.name} ({node.version.value})",
                 found,
                 f"v{newest[0]}.{newest[1]} down to {_BEHIND_AT_MOST} minor versions older"
                 if oldest == newest
@@ -52,6 +57,11 @@ def skewed(stack: Stack, parameters: Parameters) -> Iterator[tuple[Resource, Fau
                 f"{fix}; `python -m home skew` shows the ways out, RB-001 how",
             ),
         )
+
+
+def _minor(version: Field) -> tuple[int, int] | None:
+    found = re.match(r"v?([0-9]{1,4})\.([0-9]{1,4})", version.value) if isinstance(version.value, str) else None
+    return (int(found[1]), int(found[2])) if found else None
 
 
 CHECKS: Final = (StackCheck(KUBELETS, about=describes, reads=describes, faults=skewed),)

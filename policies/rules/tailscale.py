@@ -5,10 +5,11 @@ Property names are those of pulumi-tailscale 0.29.
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+import tailnet
 from policies.check import ResourceCheck
 from policies.fault import Fault
 from policies.field import Field
@@ -23,6 +24,12 @@ NOT_ALL_TO_ALL: Final = Rule(
     Severity.CRITICAL,
     "https://tailscale.com/kb/1337/policy-syntax",
 )
+TAKEN: Final = Rule(
+    "tailnet-policy",
+    "The tailnet's policy is well formed, and its own tests hold",
+    Severity.HIGH,
+    "https://tailscale.com/kb/1337/policy-syntax",
+)
 DENY_TESTED: Final = Rule(
     "tailnet-deny-tested",
     "The tailnet's policy has tests of what it denies",
@@ -33,6 +40,31 @@ DENY_TESTED: Final = Rule(
 _ACL: Shape = {"acl": TEXT}
 _EVERYBODY = frozenset(("*", "autogroup:danger-all"))
 _EVERYTHING = frozenset(("*", "*:*", "0.0.0.0/0", "::/0"))
+
+
+def refused(resource: Resource, parameters: Parameters) -> Iterator[Fault]:
+    """What Tailscale would refuse when the policy is saved, which its provider tells no sooner.
+
+    Where in the policy something is wrong is told, and not what stands there.
+    """
+    document = yield from _document(resource)
+    if document is None:
+        return
+    fix = "see what `python -m tailnet check` says of it"
+    try:
+        policy = tailnet.parse(document)
+    except tailnet.PolicyError as error:
+        for place in dict.fromkeys(_place(problem) for problem in error.problems):
+            yield Fault(f"{place} of its policy", "nothing that Tailscale takes", "a policy that is well formed", fix)
+        return
+    for place in dict.fromkeys(_place(failure) for failure in policy.failed_tests()):
+        yield Fault(f"{place} of its policy", "a test that fails", "tests that hold", fix)
+
+
+def _place(problem: str) -> str:
+    # Up to the section and its index: names of groups, hosts and tags are the policy's own.
+    found = re.match(r"[A-Za-z]+(\[[0-9]+\])?", problem)
+    return found[0] if found else "a part"
 
 
 def all_to_all(resource: Resource, parameters: Parameters) -> Iterator[Fault]:
@@ -74,8 +106,8 @@ def _document(resource: Resource) -> Iterator[Fault] | Any:
         yield Fault.unknown(text)
         return None
     try:
-        document = json.loads(str(text.value or ""))
-    except (ValueError, RecursionError):
+        document = tailnet.read(str(text.value or ""))
+    except tailnet.PolicyError:
         document = None
     if not isinstance(document, Mapping):
         yield Fault(
@@ -85,7 +117,12 @@ def _document(resource: Resource) -> Iterator[Fault] | Any:
     return document
 
 
+def _is_acl(resource: Resource) -> bool:
+    return resource.type.startswith("tailscale:") and resource.kind == "Acl"
+
+
 CHECKS: Final = (
-    ResourceCheck(NOT_ALL_TO_ALL, lambda one: one.type.startswith("tailscale:") and one.kind == "Acl", all_to_all),
-    ResourceCheck(DENY_TESTED, lambda one: one.type.startswith("tailscale:") and one.kind == "Acl", untested),
+    ResourceCheck(TAKEN, _is_acl, refused),
+    ResourceCheck(NOT_ALL_TO_ALL, _is_acl, all_to_all),
+    ResourceCheck(DENY_TESTED, _is_acl, untested),
 )
