@@ -7,11 +7,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 # The tools that the bootstrap found or built come first; a plain `pulumi` on your own PATH does as well.
 RUN := PATH="$(CURDIR)/.tools/bin:$(CURDIR)/.venv/bin:$$PATH"
-SOURCES := .ci __main__.py adoption components home policies references render services tests tools tour twin
+# A stack may have a config for the policies: enforcement, exceptions, parameters.
+POLICIES = --policy-pack policies $(patsubst %,--policy-pack-config %,$(wildcard policies/config/$(STACK).json))
+SOURCES := .ci __main__.py adoption components home pages policies policy_report references render services tailnet tests tools tour twin
 SOURCES := $(wildcard $(SOURCES))
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview preflight adopt down reset status render tour references doctor test test-fast lint format bench schema drop-go-caches toolchain venv told only-a-twin
+.PHONY: help up preview preflight adopt down reset status render tour policy-report policies-doc references doctor test test-fast lint format bench schema drop-go-caches toolchain venv told only-a-twin
 
 help: ## What there is to type
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -21,14 +23,14 @@ ifeq ($(STACK),twin)
 	@$(BIN)/python -m twin deploy $(ARGS)
 else
 	@$(RUN) $(BIN)/python -m adoption preflight --stack $(STACK)
-	$(RUN) pulumi up -s $(STACK) --policy-pack policies $(ARGS)
+	$(RUN) pulumi up -s $(STACK) $(POLICIES) $(ARGS)
 endif
 
 preview: toolchain ## What `make up` would change
 ifeq ($(STACK),twin)
-	@$(BIN)/python -m twin pulumi preview --policy-pack policies $(ARGS)
+	@$(BIN)/python -m twin pulumi preview $(ARGS)
 else
-	$(RUN) pulumi preview -s $(STACK) --policy-pack policies $(ARGS)
+	$(RUN) pulumi preview -s $(STACK) $(POLICIES) $(ARGS)
 endif
 
 preflight: toolchain ## What `make up` would take over of a home that runs already
@@ -63,6 +65,12 @@ render: venv ## Write the home's Kubernetes objects to build/render/, without se
 
 tour: venv ## A page about the home, without an engine: rooms, fit, policy findings
 	@$(BIN)/python -m tour --stack $(if $(filter twin,$(STACK)),homelab,$(STACK)) $(ARGS)
+
+policy-report: venv ## What the policies say of every resource: a table, JSON, and a page
+	@$(BIN)/python -m policy_report --stack $(if $(filter twin,$(STACK)),homelab,$(STACK)) --json build/policy-report.json --html build/policy-report.html $(ARGS)
+
+policies-doc: venv ## Make docs/policies.md anew
+	@$(BIN)/python -m policy_report doc > docs/policies.md
 
 references: venv ## Whether the home's objects fit each other, and their apps
 	@$(BIN)/python -m references --stack $(if $(filter twin,$(STACK)),homelab,$(STACK))

@@ -40,7 +40,7 @@ cluster_provider = kubernetes.Provider(
 in_cluster = pulumi.ResourceOptions(provider=cluster_provider)
 
 # What every room stands on: namespaces, who may talk to whom, priorities, a storage class that keeps data.
-cluster = Cluster("cluster", ClusterArgs(workloads=rooms.workloads), opts=in_cluster)
+cluster = Cluster("cluster", ClusterArgs(workloads=rooms.workloads, nodes=here.nodes), opts=in_cluster)
 
 # GPUs: slices of them, for pods to ask for.
 gpu: list[pulumi.Resource] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -13,6 +13,7 @@ from components import names
 from components.manifests import Manifest, arguments
 from components.network import default_deny, network_policies
 from components.workload import PodSecurityLevel, Workload, pod_security_level
+from home import Node
 
 # Higher goes first when memory runs short; batch work never pushes anything else out.
 PRIORITIES: Final[Mapping[str, tuple[int, str, str]]] = {
@@ -39,9 +40,10 @@ READABLE: Final[Mapping[str, tuple[str, ...]]] = {
 @dataclass(frozen=True)
 class ClusterArgs:
     """workloads: everything that the home runs, room by room; from it follow the namespaces, their levels and who talks
-    to whom."""
+    to whom. nodes: the machines of the cluster, which the policies judge it by."""
 
     workloads: Mapping[str, tuple[Workload, ...]]
+    nodes: tuple[Node, ...] = ()
 
 
 class Cluster(pulumi.ComponentResource):
@@ -59,7 +61,7 @@ class Cluster(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Register the base; `args` is plain data, so nothing waits."""
-        super().__init__("homebrain:cluster:Cluster", name, None, opts)
+        super().__init__("homebrain:cluster:Cluster", name, {"nodes": machines(args.nodes)}, opts)
         child = pulumi.ResourceOptions(parent=self)
         # Deleting a namespace deletes every claim in it.
         protected = pulumi.ResourceOptions(parent=self, protect=True, retain_on_delete=True)
@@ -107,6 +109,19 @@ class Cluster(pulumi.ComponentResource):
             )
 
         self.register_outputs({"namespaces": dict(self.namespaces), "storageClass": self.storage_class})
+
+
+def machines(nodes: tuple[Node, ...]) -> list[dict[str, Any]]:
+    """What the component says of its machines in its own inputs, where policies can read it."""
+    return [
+        {"name": node.name, "role": node.role, "version": node.version}
+        | (
+            {"gpu": {"count": node.gpu.count, "memory": node.gpu.vram, "contextOverhead": node.gpu.context_overhead}}
+            if node.gpu
+            else {}
+        )
+        for node in nodes
+    ]
 
 
 def namespace(name: str, level: PodSecurityLevel) -> Manifest:

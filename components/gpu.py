@@ -18,6 +18,7 @@ from components.workload import (
     Deviation,
     EveryGpu,
     Files,
+    GpuMemory,
     HostPath,
     Mount,
     Resources,
@@ -110,7 +111,8 @@ def use_of(share: GpuShare | None) -> Slices | EveryGpu | None:
     """How a container gets what the app takes of a card: counted slices, or the whole card where nothing counts."""
     if share is None:
         return None
-    return Slices(share.slices) if share.slices else EveryGpu()
+    memory = GpuMemory(share.vram, share.processes)
+    return Slices(share.slices, memory) if share.slices else EveryGpu(memory)
 
 
 def deviations_of(*shares: GpuShare | None) -> dict[Deviation, str]:

@@ -42,6 +42,9 @@ LABEL_POD_SECURITY: Final = "pod-security.kubernetes.io"
 ANNOTATION_DEVIATION: Final = "homebrain.io/deviation"
 # Changes when a file of the pod changes, and so rolls the pod.
 ANNOTATION_CONFIG: Final = "homebrain.io/config"
+# What a pod takes of its node's GPU: memory at its peak, and how many processes hold a CUDA context besides.
+ANNOTATION_VRAM: Final = "homebrain.io/vram"
+ANNOTATION_GPU_PROCESSES: Final = "homebrain.io/gpu-processes"
 # Tells the Kubernetes provider not to wait for an object to become ready.
 ANNOTATION_SKIP_AWAIT: Final = "pulumi.com/skipAwait"
 

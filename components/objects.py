@@ -115,6 +115,9 @@ def disruption_budget(workload: Workload) -> Manifest | None:
 def pod_template(workload: Workload) -> Manifest:
     """The pod template: `metadata` and `spec`."""
     annotations = {f"{names.ANNOTATION_DEVIATION}.{one.label}": reason for one, reason in workload.deviations.items()}
+    if memory := workload.gpu_memory:
+        annotations[names.ANNOTATION_VRAM] = memory.size
+        annotations[names.ANNOTATION_GPU_PROCESSES] = str(memory.processes)
     if maps := config_maps(workload):
         annotations[names.ANNOTATION_CONFIG] = _digest(maps)
     metadata: Manifest = {"labels": names.labels(workload.name)}

@@ -160,15 +160,27 @@ class Probe:
 
 
 @dataclass(frozen=True)
+class GpuMemory:
+    """What a container takes of a card's memory at its peak, a Kubernetes quantity, and how many of its processes hold
+    a CUDA context on top of that. Kubernetes counts neither: the pod's annotations say it, and the policies add up."""
+
+    size: str
+    processes: int = 1
+
+
+@dataclass(frozen=True)
 class Slices:
     """GPU slices that the scheduler counts. The device plugin tells the container which card it got."""
 
     count: int = 1
+    memory: GpuMemory | None = None
 
 
 @dataclass(frozen=True)
 class EveryGpu:
     """Every card of the node, uncounted: for what watches them, and for sharing without limits. A deviation."""
+
+    memory: GpuMemory | None = None
 
 
 @dataclass(frozen=True)
@@ -247,6 +259,8 @@ class Workload:
             raise ValueError(
                 f'{self.name}: names the deviation "{deviation.label}", which it does not need; take it out'
             )
+        if sum(one.gpu is not None and one.gpu.memory is not None for one in self.containers) > 1:
+            raise ValueError(f"{self.name}: more than one container declares what it takes of a GPU's memory")
         for deviation, reason in self.deviations.items():
             if not reason.strip():
                 raise ValueError(f'{self.name}: the deviation "{deviation.label}" needs a reason')
@@ -266,6 +280,11 @@ class Workload:
     def every_container(self) -> tuple[Container, ...]:
         """Init containers first, as they run."""
         return self.init_containers + self.containers
+
+    @property
+    def gpu_memory(self) -> GpuMemory | None:
+        """What one pod takes of its node's GPU, where it says so."""
+        return next((one.gpu.memory for one in self.containers if one.gpu and one.gpu.memory), None)
 
     @property
     def slices(self) -> int:

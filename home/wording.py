@@ -39,6 +39,11 @@ def listed(words: Iterable[str], last: str = "and") -> str:
     return f"{', '.join(found[:-1])} {last} {found[-1]}"
 
 
+def number(count: int, noun: str, plural: str = "") -> str:
+    """`1 claim`, `2 claims`, `no claims`."""
+    return f"{count or 'no'} {noun if count == 1 else plural or noun + 's'}"
+
+
 def meant(given: Any, allowed: Iterable[str]) -> str | None:
     """The one of `allowed` that `given` was probably meant to be: the same letters in another dress, or a near miss."""
     if not isinstance(given, str):

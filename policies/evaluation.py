@@ -7,20 +7,24 @@ as it does wherever a program hands the namespace's name on. Whatever else needs
 from __future__ import annotations
 
 import datetime
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from policies import pod_security
+from policies.check import ResourceCheck
 from policies.exceptions import EXPIRED, UNUSED, RuleException
 from policies.fault import Fault
 from policies.field import Field
 from policies.namespaces import LABEL, Namespaces, is_namespace
+from policies.parameters import DEFAULTS, Parameters
 from policies.pod import WELL_FORMED, Pod
 from policies.pod_security import Level
 from policies.resource import Resource
 from policies.rule import Enforcement, Finding, Rule
-from policies.rules import POD_RULES
+from policies.rules import POD_CHECKS, RESOURCE_CHECKS, STACK_CHECKS
+from policies.stack import Stack
 from policies.unknown import UNKNOWN
 from policies.workloads import Workload, bears_pods, workloads
 
@@ -51,12 +55,15 @@ class Evaluation:
         exceptions: Iterable[RuleException] = (),
         today: datetime.date | None = None,
         enforcement: Mapping[str, Enforcement] | None = None,
+        parameters: Parameters = DEFAULTS,
     ) -> None:
         """enforcement: levels by rule name that differ from the rules' own."""
-        self.enforcement: Mapping[str, Enforcement] = enforcement or {}
+        self._enforcement: Mapping[str, Enforcement] = enforcement or {}
+        self._parameters = parameters
         self._exceptions = tuple(exceptions)
         self._today = today or datetime.date.today()
         self._namespaces = Namespaces()
+        self._stack = Stack()
         self._waiting: dict[str, tuple[Resource, list[Workload]]] = {}
         self._judged: dict[str, list[Judgement]] = {}
         self._of_stack: list[Judgement] | None = None
@@ -65,26 +72,51 @@ class Evaluation:
     @staticmethod
     def wants(resource: Resource) -> bool:
         """Whether some rule reads resources of this type; its properties need not be there yet."""
-        return is_namespace(resource) or bears_pods(resource)
+        return is_namespace(resource) or bears_pods(resource) or bool(_checks_of(resource)) or _is_context(resource)
 
-    def add_namespace(self, resource: Resource) -> None:
-        """Take a namespace into account that is in the stack and isn't judged itself."""
+    def rules_about(self, resource: Resource) -> list[Rule]:
+        """The rules that judge a resource, each once; asked when the whole stack has come by.
+
+        Of the Pod Security Standards, those of the strictest level that its namespace may have.
+        """
+        rules = [check.rule for check in _checks_of(resource)]
+        rules += [check.rule for check in STACK_CHECKS if check.about(resource)]
+        pods = list(workloads(resource))
+        rules += [check.rule for check in POD_CHECKS if any(map(check.about, pods))]
+        for workload in pods:
+            level = self._namespaces.levels(_namespace(resource, workload).value)[-1]
+            rules += [WELL_FORMED, *(control.rule for control in pod_security.controls(level))]
+        return list(dict.fromkeys(rules))
+
+    def is_missing(self, urn: str, token: str) -> bool:
+        """Whether a resource of the stack, by URN and type token, matters to others and hasn't come by."""
+        return urn not in self._judged and _is_context_type(token)
+
+    def take_in(self, resource: Resource) -> None:
+        """Take a resource into account that is in the stack and isn't judged itself."""
         if is_namespace(resource):
             self._namespaces.add(resource)
+        self._stack.add_beside(resource)
 
     def judge(self, resource: Resource) -> list[Judgement]:
         """What one resource shows by itself."""
-        self.add_namespace(resource)
+        if is_namespace(resource):
+            self._namespaces.add(resource)
+        if _is_context(resource):
+            self._stack.add(resource)
         judged: list[Judgement] = []
         waiting: list[Workload] = []
         for workload in workloads(resource):
-            judged += self._judgements(resource, _home_rules(workload))
+            judged += self._judgements(resource, self._pod_rules(workload))
             if self._namespaces.declares(_namespace(resource, workload).value):
                 judged += self._judgements(resource, self._pod_security(resource, workload))
             else:
                 waiting.append(workload)
         if waiting:
             self._waiting[resource.urn] = (resource, waiting)
+        for check in _checks_of(resource):
+            faults = dict.fromkeys(check.faults(resource, self._parameters))
+            judged += self._judgements(resource, ((check.rule, fault) for fault in faults))
         self._judged[resource.urn] = judged
         return judged
 
@@ -97,6 +129,10 @@ class Evaluation:
                 for workload in waiting
                 for judgement in self._judgements(resource, self._pod_security(resource, workload))
             ]
+            for check in STACK_CHECKS:
+                for about, faults in _by_resource(check.faults(self._stack, self._parameters)):
+                    if about is None or about.urn in self._judged:
+                        self._of_stack += self._judgements(about, ((check.rule, fault) for fault in faults))
             self._of_stack += self._about_exceptions()
         return self._of_stack
 
@@ -104,27 +140,35 @@ class Evaluation:
         """Every judgement so far."""
         return [each for judged in self._judged.values() for each in judged] + (self._of_stack or [])
 
-    def _judgements(self, resource: Resource, faults: Iterable[tuple[Rule, Fault]]) -> list[Judgement]:
+    def _judgements(self, resource: Resource | None, faults: Iterable[tuple[Rule, Fault]]) -> list[Judgement]:
         judged = (self._judgement(resource, rule, fault) for rule, fault in faults)
         return [judgement for judgement in judged if judgement is not None]
 
-    def _judgement(self, resource: Resource, rule: Rule, fault: Fault) -> Judgement | None:
+    def _judgement(self, resource: Resource | None, rule: Rule, fault: Fault) -> Judgement | None:
         outcome = self._outcome(rule)
         if outcome is None:
             return None
-        finding = Finding(rule, fault, resource.label, resource.urn)
+        finding = Finding(rule, fault, resource.label, resource.urn) if resource else Finding(rule, fault)
         for exception in self._exceptions:
-            if exception.covers(rule, resource):
+            if resource is not None and exception.covers(rule, resource):
                 self._needed.add(exception)
                 if not exception.expired(self._today):
                     return Judgement(finding, Outcome.EXCEPTED, exception)
         return Judgement(finding, Outcome.UNDECIDED if fault.undecided else outcome)
 
     def _outcome(self, rule: Rule) -> Outcome | None:
-        enforcement = self.enforcement.get(rule.name, rule.enforcement)
+        enforcement = self._enforcement.get(rule.name, rule.enforcement)
         if enforcement is Enforcement.DISABLED:
             return None
         return Outcome.VIOLATION if enforcement is Enforcement.MANDATORY else Outcome.ADVICE
+
+    def _pod_rules(self, workload: Workload) -> Iterator[tuple[Rule, Fault]]:
+        for fault in workload.faults:
+            yield WELL_FORMED, fault
+        for check in POD_CHECKS:
+            if not workload.pod.spec.absent and check.about(workload):
+                for fault in dict.fromkeys(check.faults(workload, self._parameters)):
+                    yield check.rule, fault
 
     def _pod_security(self, resource: Resource, workload: Workload) -> Iterator[tuple[Rule, Fault]]:
         namespace = _namespace(resource, workload)
@@ -137,6 +181,8 @@ class Evaluation:
         for exception in self._exceptions:
             place = f"the exception from {exception.rule} for {exception.resource}"
             if exception not in self._needed:
+                if exception.room is not None and not self._namespaces.declares(exception.room):
+                    continue
                 rule, fault = UNUSED, Fault(place, "needed by nothing", "one that something needs", "take it out")
             elif exception.expired(self._today):
                 fix = "do without it, or give it a new day and say why"
@@ -147,12 +193,35 @@ class Evaluation:
                 yield Judgement(Finding(rule, fault, "exceptions.yaml"), outcome)
 
 
-def _home_rules(workload: Workload) -> Iterator[tuple[Rule, Fault]]:
-    for fault in workload.faults:
-        yield WELL_FORMED, fault
-    for rule, check in POD_RULES.items():
-        for fault in dict.fromkeys(check(workload.pod)):
-            yield rule, fault
+@functools.cache
+def _checks_of_type(token: str) -> tuple[ResourceCheck, ...]:
+    bare = Resource("", token, "")
+    return tuple(check for check in RESOURCE_CHECKS if check.about(bare))
+
+
+def _checks_of(resource: Resource) -> tuple[ResourceCheck, ...]:
+    return _checks_of_type(resource.type)
+
+
+@functools.cache
+def _is_context_type(token: str) -> bool:
+    bare = Resource("", token, "")
+    return any(check.about(bare) or check.reads(bare) for check in STACK_CHECKS)
+
+
+def _is_context(resource: Resource) -> bool:
+    """Whether rules on the stack as a whole need to know of such resources."""
+    return _is_context_type(resource.type)
+
+
+def _by_resource(
+    faults: Iterable[tuple[Resource | None, Fault]],
+) -> Iterator[tuple[Resource | None, Iterable[Fault]]]:
+    """Each resource with its faults, every fault once; the stack's own come as those of None."""
+    grouped: dict[str, tuple[Resource | None, dict[Fault, None]]] = {}
+    for resource, fault in faults:
+        grouped.setdefault(resource.urn if resource else "", (resource, {}))[1][fault] = None
+    yield from grouped.values()
 
 
 def _namespace(resource: Resource, workload: Workload) -> Field:

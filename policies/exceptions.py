@@ -6,11 +6,12 @@ explain them to people, and count for nothing here.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import fnmatch
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,12 +56,14 @@ class RuleException:
     rule: the rule's name.
     resource: `Kind/name`, where `*` stands for any part of the name.
     reason: why it must be so.
+    room: the namespace that the resource belongs to; where a stack doesn't have that, nothing can need the exception.
     expires: the last day on which it holds; None means for good.
     """
 
     rule: str
     resource: str
     reason: str
+    room: str | None = None
     expires: datetime.date | None = None
 
     def covers(self, rule: Rule, resource: Resource) -> bool:
@@ -71,6 +74,9 @@ class RuleException:
     def expired(self, today: datetime.date) -> bool:
         """Whether it held once and holds no longer."""
         return self.expires is not None and self.expires < today
+
+
+_KEYS = tuple(each.name for each in fields(RuleException))
 
 
 def load(path: Path, rules: Collection[str]) -> tuple[RuleException, ...]:
@@ -85,8 +91,17 @@ def load(path: Path, rules: Collection[str]) -> tuple[RuleException, ...]:
     entries = document.get("exceptions") if isinstance(document, Mapping) else None
     if not isinstance(entries, list):
         raise ExceptionsError([f"{path.name}: wants a list named `exceptions`, which may be empty"])
+    return _read(entries, rules, path.name)
+
+
+def configured(entries: Iterable[object], rules: Collection[str]) -> tuple[RuleException, ...]:
+    """The exceptions in a policy config, where a day is a text. Raises `ExceptionsError` like `load`."""
+    return _read([_with_day(entry) for entry in entries], rules, "the policies' config")
+
+
+def _read(entries: list[Any], rules: Collection[str], source: str) -> tuple[RuleException, ...]:
     problems = [
-        f"{path.name}, exceptions[{index}]{problem}"
+        f"{source}, exceptions[{index}]{problem}"
         for index, entry in enumerate(entries)
         for problem in _problems(entry, rules)
     ]
@@ -95,12 +110,17 @@ def load(path: Path, rules: Collection[str]) -> tuple[RuleException, ...]:
     return tuple(RuleException(**entry) for entry in entries)
 
 
+def _with_day(entry: object) -> object:
+    if isinstance(entry, Mapping) and isinstance(entry.get("expires"), str):
+        with contextlib.suppress(ValueError):
+            return {**entry, "expires": datetime.date.fromisoformat(entry["expires"])}
+    return entry
+
+
 def _problems(entry: Any, rules: Collection[str]) -> list[str]:
     if not isinstance(entry, Mapping):
-        return [" is not a mapping of rule, resource, reason and expires"]
-    problems = [
-        f".{key}: there is no such key" for key in entry if key not in ("rule", "resource", "reason", "expires")
-    ]
+        return [" is not a mapping of rule, resource, reason, room and expires"]
+    problems = [f".{key}: there is no such key" for key in entry if key not in _KEYS]
     rule, resource, reason = (entry.get(key) for key in ("rule", "resource", "reason"))
     if not isinstance(rule, str) or rule not in rules:
         problems.append(f".rule: there is no rule {rule!r}; the rules are {', '.join(sorted(rules))}")
@@ -108,6 +128,9 @@ def _problems(entry: Any, rules: Collection[str]) -> list[str]:
         problems.append(f".resource: {resource!r} is not of the form Kind/name")
     if not isinstance(reason, str) or not reason.strip():
         problems.append(".reason: an exception needs one")
+    room = entry.get("room")
+    if room is not None and not (isinstance(room, str) and room):
+        problems.append(f".room: {room!r} is not the name of a namespace")
     expires = entry.get("expires")
     # A point in time is a date to Python, but can't be compared with one.
     if isinstance(expires, datetime.datetime) or not isinstance(expires, datetime.date | None):

@@ -10,11 +10,13 @@ from __future__ import annotations
 import datetime
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from pulumi_policy import (
     EnforcementLevel,
     Policy,
+    PolicyComplianceFramework,
     PolicyConfigSchema,
     PolicyResource,
     ReportViolation,
@@ -25,33 +27,48 @@ from pulumi_policy import (
     StackValidationPolicy,
 )
 
-from policies import exceptions, wording
+from policies import exceptions, parameters, wording
 from policies.evaluation import Evaluation
 from policies.exceptions import RuleException
+from policies.parameters import Parameters
 from policies.props import element, plain
 from policies.resource import Resource
 from policies.rule import Enforcement
-from policies.rules import RULES
+from policies.rules import RULES, images
 
 NAME: Final = "homebrain"
 
 _URL = "https://kubernetes.io/docs/concepts/security/"
+_FRAMEWORK = PolicyComplianceFramework(
+    name="Pod Security Standards", version="1.33", reference=_URL + "pod-security-standards/"
+)
 _CONFIG = PolicyConfigSchema(
     properties={
         "rules": {
             "type": "object",
             "properties": {name: {"type": "string", "enum": [str(each) for each in Enforcement]} for name in RULES},
             "additionalProperties": False,
-        }
+        },
+        "exceptions": {"type": "array", "items": {"type": "object"}},
+        **parameters.SCHEMA,
     }
 )
+RESOURCES: Final = "homebrain-resources"
+"""The engine policy that takes the config of the pack: enforcement by rule, further exceptions, parameters."""
+
+VERSIONS: Final = Path(__file__).resolve().parents[1] / "versions.yaml"
 
 
 class Pack:
     """The engine policies of one run, and the evaluation that they share."""
 
-    def __init__(self, granted: Iterable[RuleException], today: datetime.date | None = None) -> None:
-        self._evaluation = Evaluation(granted, today)
+    def __init__(
+        self, granted: Iterable[RuleException], today: datetime.date | None = None, versions: Path = VERSIONS
+    ) -> None:
+        self._granted = tuple(granted)
+        self._today = today
+        self._versions = versions
+        self._begun: Evaluation | None = None
         # The SDK serves several calls at once, should the engine make them.
         self._lock = threading.Lock()
 
@@ -59,13 +76,14 @@ class Pack:
         """The policies, in the order in which they must run."""
         return [
             ResourceValidationPolicy(
-                name="homebrain-resources",
+                name=RESOURCES,
                 display_name="Resources of the home",
                 description="Every resource keeps the home's rules.",
                 validate=self._resource,
                 enforcement_level=EnforcementLevel.MANDATORY,
                 config_schema=_CONFIG,
                 severity=Severity.HIGH,
+                framework=_FRAMEWORK,
                 url=_URL,
             ),
             StackValidationPolicy(
@@ -75,6 +93,7 @@ class Pack:
                 validate=self._stack,
                 enforcement_level=EnforcementLevel.MANDATORY,
                 severity=Severity.HIGH,
+                framework=_FRAMEWORK,
                 url=_URL,
             ),
             StackValidationPolicy(
@@ -84,6 +103,7 @@ class Pack:
                 validate=self._notes,
                 enforcement_level=EnforcementLevel.ADVISORY,
                 severity=Severity.LOW,
+                framework=_FRAMEWORK,
                 url=_URL,
             ),
         ]
@@ -93,26 +113,36 @@ class Pack:
         if resource is None:
             return
         with self._lock:
-            self._evaluation.enforcement = _enforcement(args.get_config())
-            _report(report, wording.refusals(self._evaluation.judge(resource)))
+            _report(report, wording.refusals(self._evaluation(args.get_config()).judge(resource)))
 
     def _stack(self, args: StackValidationArgs, report: ReportViolation) -> None:
         with self._lock:
-            self._meet_namespaces(args)
-            _report(report, wording.refusals(self._evaluation.conclude()))
+            _report(report, wording.refusals(self._of_stack(args).conclude()))
 
     def _notes(self, args: StackValidationArgs, report: ReportViolation) -> None:
         with self._lock:
-            self._meet_namespaces(args)
-            self._evaluation.conclude()
-            _report(report, wording.notes(self._evaluation.judgements()))
+            evaluation = self._of_stack(args)
+            evaluation.conclude()
+            _report(report, wording.notes(evaluation.judgements()))
 
-    def _meet_namespaces(self, args: StackValidationArgs) -> None:
-        # Namespaces that the program reads, or that a targeted update leaves alone, never come by as resources to
-        # judge.
+    def _evaluation(self, config: Mapping[str, Any]) -> Evaluation:
+        """The evaluation of this run; the config is that of the first resource, as it is of every other."""
+        if self._begun is None:
+            self._begun = Evaluation(
+                (*self._granted, *exceptions.configured(config.get("exceptions", ()), RULES)),
+                self._today,
+                {name: Enforcement(level) for name, level in config.get("rules", {}).items()},
+                Parameters(**parameters.configured(config), digests=images.digests(self._versions)),
+            )
+        return self._begun
+
+    def _of_stack(self, args: StackValidationArgs) -> Evaluation:
+        evaluation = self._evaluation({})
+        # What the program only reads, or a targeted update leaves alone, never comes by as a resource to judge.
         for each in args.resources:
-            if each.resource_type.endswith(":Namespace") and (namespace := _resource(each)):
-                self._evaluation.add_namespace(namespace)
+            if evaluation.is_missing(each.urn, each.resource_type) and (resource := _resource(each)):
+                evaluation.take_in(resource)
+        return evaluation
 
 
 def default() -> Pack:
@@ -133,12 +163,8 @@ def _resource(args: ResourceValidationArgs | PolicyResource) -> Resource | None:
         args.name,
         props if isinstance(props, dict) else {},
         element(provider, "namespace"),
+        args.opts.protect is True,
     )
-
-
-def _enforcement(config: Mapping[str, Any]) -> dict[str, Enforcement]:
-    """Enforcement by rule name. The engine has held the config against its schema."""
-    return {name: Enforcement(level) for name, level in config.get("rules", {}).items()}
 
 
 def _report(report: Callable[[str, str | None], None], messages: Iterable[wording.Message]) -> None:

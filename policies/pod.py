@@ -34,6 +34,7 @@ OTHER_VOLUMES = frozenset(
 )  # fmt: skip
 """The kinds of volume that it doesn't."""
 
+_HOSTNAME = "kubernetes.io/hostname"
 _PROFILE: Shape = {"type": TEXT}
 _SECURITY_OF_BOTH: Mapping[str, Shape] = {
     "appArmorProfile": _PROFILE,
@@ -45,12 +46,16 @@ _SECURITY_OF_BOTH: Mapping[str, Shape] = {
 }
 _HANDLER: Shape = {"httpGet": {"host": TEXT}, "tcpSocket": {"host": TEXT}}
 _CONTAINER: Shape = {
+    "args": [TEXT],
+    "command": [TEXT],
+    "env": [{"name": TEXT, "value": TEXT, "valueFrom": {}}],
     "image": TEXT,
     "lifecycle": {"postStart": _HANDLER, "preStop": _HANDLER},
     "livenessProbe": _HANDLER,
     "ports": [{"hostPort": INTEGER}],
     "readinessProbe": _HANDLER,
     "resources": {"limits": {ANY: QUANTITY}, "requests": {ANY: QUANTITY}},
+    "restartPolicy": TEXT,
     "securityContext": {
         **_SECURITY_OF_BOTH,
         "allowPrivilegeEscalation": FLAG,
@@ -59,18 +64,35 @@ _CONTAINER: Shape = {
         "procMount": TEXT,
     },
     "startupProbe": _HANDLER,
+    "volumeMounts": [{"name": TEXT, "mountPath": TEXT, "readOnly": FLAG}],
 }
-_VOLUME: Shape = {source: {} for source in sorted(ADMITTED_VOLUMES | OTHER_VOLUMES)} | {"image": {"reference": TEXT}}
+_VOLUME: Shape = {source: {} for source in sorted(ADMITTED_VOLUMES | OTHER_VOLUMES)} | {
+    "configMap": {"name": TEXT},
+    "csi": {"driver": TEXT},
+    "image": {"reference": TEXT},
+    "name": TEXT,
+    "persistentVolumeClaim": {"claimName": TEXT},
+    "projected": {"sources": [{"serviceAccountToken": {}}]},
+}
+_NODE_TERM: Shape = {"matchExpressions": [{"key": TEXT, "operator": TEXT, "values": [TEXT]}]}
 POD: Mapping[str, Shape] = {
     "metadata": {"annotations": {ANY: TEXT}},
     "spec": {
+        "affinity": {
+            "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [_NODE_TERM]}}
+        },
+        "automountServiceAccountToken": FLAG,
         "containers": [_CONTAINER],
         "ephemeralContainers": [_CONTAINER],
         "hostIPC": FLAG,
         "hostNetwork": FLAG,
         "hostPID": FLAG,
         "initContainers": [_CONTAINER],
+        "nodeName": TEXT,
+        "nodeSelector": {ANY: TEXT},
         "os": {"name": TEXT},
+        "restartPolicy": TEXT,
+        "runtimeClassName": TEXT,
         "securityContext": {**_SECURITY_OF_BOTH, "sysctls": [{"name": TEXT}]},
         "volumes": [_VOLUME],
     },
@@ -109,9 +131,42 @@ class Pod:
         yield from self.spec.get("initContainers").items()
         yield from self.spec.get("containers").items()
 
+    def running_containers(self) -> Iterator[Field]:
+        """Regular containers, and init containers that go on beside them (sidecars)."""
+        for container in self.spec.get("initContainers").items():
+            if container.get("restartPolicy").value == "Always":
+                yield container
+        yield from self.spec.get("containers").items()
+
     def volumes(self) -> Iterator[Field]:
         """Its volumes."""
         return self.spec.get("volumes").items()
+
+    def nodes(self) -> Field:
+        """The names of the only nodes that may run it, as a tuple of texts; nothing there where any may."""
+        spec = self.spec
+        by_label = spec.get("nodeSelector", _HOSTNAME)
+        for named in (spec.get("nodeName"), by_label):
+            if named.unknown:
+                return named
+            if named.value:
+                return Field(named.path, (named.value,))
+        required = spec.get("affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
+        names: list[object] = []
+        for term in required.get("nodeSelectorTerms").items():
+            found = [one for one in term.get("matchExpressions").items() if one.unknown or _names_nodes(one)]
+            if not found:
+                return Field(required.path, None)
+            values = found[0].get("values")
+            for value in values.items():
+                if value.unknown:
+                    return value
+                names.append(value.value)
+        return Field(required.path, tuple(names) or None)
+
+
+def _names_nodes(expression: Field) -> bool:
+    return expression.get("key").value == _HOSTNAME and expression.get("operator").value == "In"
 
 
 def without_spec(pod: Pod) -> Iterator[Fault]:

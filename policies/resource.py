@@ -17,6 +17,7 @@ class Resource:
     name: its name in the program.
     props: its properties as plain data, in the API's camelCase.
     namespace: the namespace that its provider puts it into when it names none itself; may be UNKNOWN.
+    protected: whether Pulumi refuses to delete it.
     """
 
     urn: str
@@ -24,6 +25,7 @@ class Resource:
     name: str
     props: Mapping[str, object] = field(default_factory=dict)
     namespace: object = None
+    protected: bool = False
 
     @property
     def kind(self) -> str:

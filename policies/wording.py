@@ -26,12 +26,12 @@ def notes(judgements: Iterable[Judgement]) -> Iterator[Message]:
     yield from _told(judgements, Outcome.ADVICE)
     yield from _undecided(judgements)
     in_use = {
-        f"{each.exception.rule} for {each.exception.resource} ({each.exception.reason})"
+        f"{each.exception.rule} for {each.exception.resource}: {each.exception.reason}"
         for each in judgements
         if each.exception is not None
     }
     if in_use:
-        yield f"Exceptions in use: {'; '.join(sorted(in_use))}.", ""
+        yield "\n- ".join(("Exceptions in use:", *sorted(in_use))), ""
 
 
 def _told(judgements: Iterable[Judgement], outcome: Outcome) -> Iterator[Message]:

@@ -10,6 +10,7 @@ from home.fit import Demand
 from home.fit.weighing import Amount, NodeFit
 from home.quantities import to_bytes
 from home.skew import NodeSkew
+from home.wording import number
 from tour import words
 from tour.objects import CONTROLLERS, claims_of, key_of, of_kind, pod_of
 from tour.survey import Survey
@@ -268,7 +269,7 @@ def _card(
         return None
     match gpu.sharing.mode:
         case "time-slicing":
-            sharing = f"cut into {words.number(gpu.slices, 'slice')} by time; they share its memory"
+            sharing = f"cut into {number(gpu.slices, 'slice')} by time; they share its memory"
         case "exclusive":
             sharing = "given out whole, to one pod at a time"
         case "unlimited":

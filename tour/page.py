@@ -1,7 +1,7 @@
 """The page: one HTML file that loads nothing, runs nothing and reads well on a phone, in the dark and aloud.
 
-What it shows comes from `tour.view`, how it looks from `style.css` beside this module, which is written into the page.
-Its parts are in `picture`, `room_list` and `report`.
+What it shows comes from `tour.view`, how it looks from `pages` and from `style.css` beside this module. Its parts are
+in `picture`, `room_list` and `report`.
 """
 
 from __future__ import annotations
@@ -10,18 +10,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from tour import words
-from tour.markup import Html, el, joined
+from home.wording import number
+from pages.document import document
+from pages.markup import Html, el
+from pages.pieces import tile
 from tour.picture import picture
-from tour.pieces import mark
 from tour.report import assumed, fit, policies, refusals, versions
 from tour.room_list import planned_list, room_list
 from tour.view import Tour
 
 STYLE: Final = Path(__file__).with_name("style.css")
-
-# The page can't be made to fetch or run anything, whatever a home's description smuggles into it.
-POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
 def page(tour: Tour, to_root: str = "..") -> str:
@@ -29,23 +27,11 @@ def page(tour: Tour, to_root: str = "..") -> str:
 
     The same tour gives the same bytes.
     """
-    name = f"{tour.name}: a tour of the home"
-    head = el(
-        "head",
-        el("meta", {"charset": "utf-8"}),
-        el("meta", {"http-equiv": "Content-Security-Policy", "content": POLICY}),
-        el("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}),
-        el("meta", {"name": "color-scheme", "content": "light dark"}),
-        el("title", name),
-        el("style", Html(STYLE.read_text())),
-    )
-    body = el(
-        "body",
-        el("a", {"class": "skip", "href": "#main"}, "Skip to the content"),
-        _header(tour),
-        el(
-            "main",
-            {"id": "main"},
+    return document(
+        f"{tour.name}: a tour of the home",
+        STYLE.read_text(),
+        header=_header(tour),
+        main=(
             picture(tour),
             room_list(tour),
             planned_list(tour.planned),
@@ -54,9 +40,8 @@ def page(tour: Tour, to_root: str = "..") -> str:
             versions(tour.versions, to_root),
             assumed(tour),
         ),
-        _footer(),
+        footer=_footer(),
     )
-    return joined(Html("<!doctype html>\n"), el("html", {"lang": "en"}, head, body))
 
 
 def _header(tour: Tour) -> Html:
@@ -79,52 +64,39 @@ def _header(tour: Tour) -> Html:
 def _tiles(tour: Tour) -> Iterable[Html]:
     away = [f"{one.name} is {one.state}" for one in tour.out_of_service]
     in_service = len(tour.machines) - len(away)
-    yield _tile(
+    yield tile(
         "#machines",
         "Machines",
-        f"{in_service} of {len(tour.machines)} ready" if away else words.number(in_service, "machine"),
+        f"{in_service} of {len(tour.machines)} ready" if away else number(in_service, "machine"),
         "; ".join(away) or "all in service",
         "warn" if away else "good",
     )
     later = len(tour.planned)
-    yield _tile(
+    yield tile(
         "#rooms",
         "Rooms",
-        words.number(len(tour.apps), "app"),
+        number(len(tour.apps), "app"),
         f"{later} more described, not rooms yet" if later else "every app of the home",
         "",
     )
     fit = {"always": ("It fits", "good"), "never": ("Does not fit", "bad")}
     said, tone = fit.get(tour.fit.verdict, ("It may not fit", "warn"))
-    yield _tile("#fit", "Fit", said, _fit_in_short(tour), tone)
+    yield tile("#fit", "Fit", said, _fit_in_short(tour), tone)
     found = tour.findings
     said, tone = refusals(found)
     more = [
         *([f"{len(found.undecided)} undecided"] if found.undecided else []),
         *([f"{len(found.advice)} to note"] if found.advice else []),
-        *([words.number(len(found.exceptions), "exception")] if found.exceptions else []),
+        *([number(len(found.exceptions), "exception")] if found.exceptions else []),
     ]
-    yield _tile("#policies", "Policies", said, ", ".join(more) or "nothing excepted", tone)
+    yield tile("#policies", "Policies", said, ", ".join(more) or "nothing excepted", tone)
     wrong = [one for one in tour.versions.rows if one.wrong]
-    yield _tile(
+    yield tile(
         "#versions",
         "Versions",
         f"{len(wrong)} out of step" if wrong else "In step",
         "; ".join(f"{one.name} {one.wrong}" for one in wrong) or "every machine goes with the server",
         "warn" if wrong else "good",
-    )
-
-
-def _tile(href: str, what: str, said: str, more: str, tone: str) -> Html:
-    return el(
-        "li",
-        el(
-            "a",
-            {"href": href, "class": f"tile {tone}".strip()},
-            el("span", {"class": "what"}, what),
-            el("span", {"class": "said"}, mark(tone), said),
-            el("span", {"class": "more"}, more),
-        ),
     )
 
 

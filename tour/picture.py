@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from home.wording import listed
+from pages.markup import Html, el, joined
+from pages.pieces import section, slug, tag
 from tour.machines import Card, Gauge, Machine
-from tour.markup import Html, el, joined
-from tour.pieces import chip, door_badge, label, of_there, percent, section, slug, star, swatch, tag, tint_class
+from tour.pieces import chip, door_badge, label, of_there, percent, star, swatch, tint_class
 from tour.storage import NasView, ShareView
 from tour.view import Tour, Way
 

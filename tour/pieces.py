@@ -1,43 +1,19 @@
-"""The small pieces of markup that every part of the page is made of."""
+"""The small pieces of markup that only the tour has."""
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
+from pages.markup import Child, Html, el
 from tour.machines import Gauge
-from tour.markup import Child, Html, el
 
 TINTS: Final = 8
 """How many colours `style.css` has for apps."""
 
-_SIGNS: Final = {"good": "✓", "warn": "!", "bad": "✕"}
-
-
-def section(ident: str, heading: str, intro: str | None, *children: Child) -> Html:
-    """A part of the page with its heading, `intro` below it, and then what it holds."""
-    return el(
-        "section",
-        {"id": ident, "aria-labelledby": f"{ident}-heading"},
-        el("h2", {"id": f"{ident}-heading"}, heading),
-        el("p", {"class": "intro"}, intro) if intro else None,
-        children,
-    )
-
-
-def verdict(tone: str, sentence: str) -> Html:
-    """A sentence that sums up, with the sign of how it is: `good`, `warn` or `bad`."""
-    return el("p", {"class": f"verdict {tone}"}, mark(tone), el("span", sentence))
-
-
-def tag(text: str, tone: str = "") -> Html:
-    """A small word beside a name."""
-    return el("span", {"class": f"tag {tone}".strip()}, text)
-
 
 def door_badge(name: str) -> Html:
     """A door as a badge."""
-    return el("span", {"class": f"door {name}"}, name)
+    return el("span", {"class": f"tag door {name}"}, name)
 
 
 def chip(text: str, tint: int | None) -> Html:
@@ -80,13 +56,3 @@ def tint_class(tint: int | None) -> str:
 def percent(part: float) -> str:
     """A part of the whole for CSS: `0.5` is `50.00%`."""
     return f"{part * 100:.2f}%"
-
-
-def slug(name: str) -> str:
-    """A name as part of an id."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-
-
-def mark(tone: str) -> Html | None:
-    """A sign beside words that say the same."""
-    return el("span", {"class": f"mark {tone}", "aria-hidden": "true"}, _SIGNS[tone]) if tone else None

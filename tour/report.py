@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from home.fit import RESERVED_MEMORY_BYTES
-from home.wording import listed
+from home.wording import listed, number
+from pages.markup import Child, Html, coded, el, joined
+from pages.pieces import section, slug, verdict
 from tour import words
 from tour.findings import Finding, Findings
 from tour.machines import Machine
-from tour.markup import Child, Html, coded, el, joined
-from tour.pieces import section, slug, star, verdict
+from tour.pieces import star
 from tour.rooms import Workload
 from tour.view import Tour, Versions
 
@@ -91,7 +92,7 @@ def policies(tour: Tour) -> Html:
     """What the policies and the references found, and which deviations there are."""
     found = tour.findings
     said, tone = refusals(found)
-    rules = f"{words.number(found.judged, 'workload')} held against {words.number(found.rules, 'rule')}."
+    rules = f"{number(found.judged, 'workload')} held against {number(found.rules, 'rule')}."
     return section(
         "policies",
         "Policy findings",
@@ -165,7 +166,7 @@ def _deviations(tour: Tour) -> Html | None:
         el(
             "p",
             {"class": "note"},
-            f"{words.number(hardened, 'workload')} without any. ",
+            f"{number(hardened, 'workload')} without any. ",
             "Each deviation has a reason.",
         ),
         el("div", {"class": "grid"}, map(_deviating, deviating)) if deviating else None,
@@ -246,5 +247,5 @@ def assumed(tour: Tour) -> Html | None:
 def refusals(found: Findings) -> tuple[str, str]:
     """What the violations come to, and the tone of it."""
     if found.violations:
-        return words.number(len(found.violations), "violation"), "bad"
+        return number(len(found.violations), "violation"), "bad"
     return "No violations", "good"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from home.wording import number
+from pages.markup import Child, Html, coded, el, joined
+from pages.pieces import section, slug, tag
 from tour import words
-from tour.markup import Child, Html, coded, el, joined
 from tour.objects import Talk
-from tour.pieces import door_badge, section, slug, tag, tint_class
+from tour.pieces import door_badge, tint_class
 from tour.rooms import Planned, Room, Volume, Workload
 from tour.view import Tour
 
@@ -54,7 +56,7 @@ def _workload(workload: Workload) -> Html:
         rows.append(("Talks to", _talks(workload.talks_to, workload.egress_reason)))
         rows.append(("Reached by", _talks(workload.reached_by)))
     if count:
-        link = el("a", {"href": f"#deviations-{slug(workload.name)}"}, words.number(count, "deviation"))
+        link = el("a", {"href": f"#deviations-{slug(workload.name)}"}, number(count, "deviation"))
         rows.append(("Hardened", joined("but for ", link)))
     else:
         rows.append(("Hardened", "without any deviation"))

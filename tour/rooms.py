@@ -11,7 +11,7 @@ from typing import Any
 from home import Door
 from home.fit import Demand
 from home.quantities import to_bytes
-from home.wording import listed
+from home.wording import listed, number
 from render import Registration
 from tour import words
 from tour.objects import (
@@ -247,7 +247,7 @@ def _workload(survey: Survey, controller: Object) -> Workload:
 def _pods(demand: Demand, nodes: tuple[str, ...]) -> str:
     if demand.pods is not None:
         where = listed(nodes, "or") if nodes else "any machine in service"
-        return f"{words.number(demand.pods, 'pod')} on {where}"
+        return f"{number(demand.pods, 'pod')} on {where}"
     if len(nodes) == 1:
         return f"1 pod on {nodes[0]}"
     return f"1 pod on each of {listed(nodes)}" if nodes else "1 pod on each machine in service"
@@ -261,7 +261,7 @@ def _asks(demand: Demand) -> str:
         memory += f" memory, at most {words.memory(demand.memory_limit)}"
     else:
         memory += " memory"
-    slices = f", {words.number(demand.slices, 'GPU slice')}" if demand.slices else ""
+    slices = f", {number(demand.slices, 'GPU slice')}" if demand.slices else ""
     return f"{words.cpu(demand.cpu)} CPU, {memory}{slices}"
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from home import fit
-from home.wording import listed
-from tour import words
+from home.wording import listed, number
 from tour.survey import Survey
 from tour.view import Tour
 
@@ -33,15 +32,15 @@ def _rows(tour: Tour, survey: Survey, page: str) -> Iterator[tuple[str, str]]:
             yield "", f"{name}: {said}"
     found = tour.findings
     counts = [
-        words.number(len(found.violations), "violation"),
+        number(len(found.violations), "violation"),
         f"{len(found.undecided) or 'nothing'} undecided",
         *([f"{len(found.advice)} to note"] if found.advice else []),
-        f"{words.number(len(found.exceptions), 'exception')} in use",
+        f"{number(len(found.exceptions), 'exception')} in use",
     ]
-    yield "policies", f"{words.number(found.judged, 'workload')} judged: {', '.join(counts)}"
+    yield "policies", f"{number(found.judged, 'workload')} judged: {', '.join(counts)}"
     for one in found.violations:
         yield "", one.sentence
-    yield "references", words.number(len(tour.problems), "problem")
+    yield "references", number(len(tour.problems), "problem")
     for problem in tour.problems:
         yield "", problem
     wrong = [f"{one.name} is {one.wrong}" for one in tour.versions.rows if one.wrong]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,11 @@ import references
 from home import Home, fit, skew
 from home.fit import Demand, Fit
 from home.skew import Skew
-from policies import exceptions
-from policies.evaluation import Evaluation as Policies
 from policies.evaluation import Judgement
-from policies.resource import Resource
-from policies.rules import RULES
+from policies.workloads import bears_pods
+from policy_report.judging import judged, mapped
 from references import Problem
-from render import Evaluation, Registration, evaluate, stack
-from render.program import Secret
+from render import Evaluation, evaluate, stack
 
 Object = Mapping[str, Any]
 """An object of the Kubernetes API as plain data; a secret value in it is the text `[secret]`."""
@@ -63,7 +60,8 @@ def survey(source: Path, *, stack_name: str = "homelab", today: datetime.date | 
     # The program registers things side by side; what is said about them must not depend on which came first.
     objects = tuple(sorted(map(_visible, evaluation.objects), key=_identity))
     demands = fit.demands_of(objects)
-    judged, judgements = _judged(evaluation.registrations, today)
+    found = judged(evaluation.registrations, today)
+    judgements = sorted(found.evaluation.judgements(), key=lambda one: (one.finding.resource, one.finding.rule.name))
     return Survey(
         name=_name(source),
         source=str(source),
@@ -73,8 +71,8 @@ def survey(source: Path, *, stack_name: str = "homelab", today: datetime.date | 
         demands=demands,
         fit=fit.weigh(here, demands),
         skew=skew.look(here),
-        judged=judged,
-        judgements=judgements,
+        judged=sum(bears_pods(one) for one in found.resources),
+        judgements=tuple(judgements),
         problems=tuple(sorted(references.problems(objects), key=str)),
     )
 
@@ -89,37 +87,5 @@ def _identity(one: Object) -> tuple[str, str, str]:
     return one["kind"], metadata.get("namespace") or "", metadata.get("name") or ""
 
 
-def _judged(registrations: Iterable[Registration], today: datetime.date | None) -> tuple[int, tuple[Judgement, ...]]:
-    """How many workloads the policies looked at, and their judgements."""
-    policies = Policies(exceptions.load(exceptions.FILE, RULES), today)
-    resources = [_resource(one) for one in registrations if one.custom and not one.read]
-    wanted = [one for one in resources if policies.wants(one)]
-    for resource in sorted(wanted, key=lambda one: one.urn):
-        policies.judge(resource)
-    policies.conclude()
-    namespaces = sum(one.kind == "Namespace" for one in wanted)
-    ordered = sorted(policies.judgements(), key=lambda one: (one.finding.resource, one.finding.rule.name))
-    return len(wanted) - namespaces, tuple(ordered)
-
-
-def _resource(registration: Registration) -> Resource:
-    # As from the engine: secrets out of their wrappers, since the rules see to it that none is shown.
-    return Resource(registration.urn, registration.type, registration.name, _bare(registration.inputs))
-
-
 def _visible(value: Any) -> Any:
-    return _mapped(value, str)
-
-
-def _bare(value: Any) -> Any:
-    return _mapped(value, lambda secret: _bare(secret.value))
-
-
-def _mapped(value: Any, of_secret: Any) -> Any:
-    if isinstance(value, Secret):
-        return of_secret(value)
-    if isinstance(value, Mapping):
-        return {key: _mapped(one, of_secret) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_mapped(one, of_secret) for one in value]
-    return value
+    return mapped(value, str)

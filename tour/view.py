@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from home import Door
 from home.fit import Verdict
 from home.skew import RUNBOOK
-from home.wording import listed
+from home.wording import listed, number
 from tour import words
 from tour.findings import Findings, findings
 from tour.machines import Machine, machines
@@ -159,7 +159,7 @@ def _fit(survey: Survey) -> FitView:
         wanderers=tuple(
             Wanderer(
                 one.name,
-                words.number(one.pods, "pod"),
+                number(one.pods, "pod"),
                 words.cpu(one.cpu * one.pods),
                 words.memory(one.memory * one.pods),
                 listed(one.nodes, "or"),
@@ -173,7 +173,7 @@ def _versions(survey: Survey) -> Versions:
     found = survey.skew
     rows = []
     for node in found.nodes:
-        minors = words.number(abs(node.behind), "minor version")
+        minors = number(abs(node.behind), "minor version")
         if node.role == "server":
             against = "an API server itself" if node.verdict == "fine" else f"{minors} behind another server"
         elif node.behind == 0:

@@ -55,11 +55,6 @@ def disk(count: int, *, up: bool = True) -> str:
     return f"{-(-count // 2**30) if up else count // 2**30}Gi"
 
 
-def number(count: int, noun: str, plural: str = "") -> str:
-    """`1 claim`, `2 claims`, `no claims`."""
-    return f"{count or 'no'} {noun if count == 1 else plural or noun + 's'}"
-
-
 def kind(count: int, name: str) -> str:
     """`1 Secret`, `2 StorageClasses`, `9 NetworkPolicies`."""
     if count == 1:

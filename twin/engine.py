@@ -157,9 +157,15 @@ class Engine:
                 recovery.recover(self._checkpoint(), find, self._silently)
         with self._event_log(command) as (log, flags):
             if command in _CHECKED and not any(word.partition("=")[0] == "--policy-pack" for word in rest):
-                flags += [word for pack in self._policy_packs for word in ("--policy-pack", str(pack.absolute()))]
+                flags += [word for pack in self._policy_packs for word in self._checking_by(pack.absolute())]
             output = self._execute([command, *flags, *rest], *((PIPE, STDOUT) if self._capture else (None, None)))
             return Run(output, _changes(log))
+
+    def _checking_by(self, pack: Path) -> list[str]:
+        """The flags that run a policy pack, by the config that it has for the home's own stack, if any."""
+        stack = self._config.name.removeprefix("Pulumi.").removesuffix(".yaml")
+        config = pack / "config" / f"{stack}.json"
+        return ["--policy-pack", str(pack), *(("--policy-pack-config", str(config)) if config.is_file() else ())]
 
     def export(self) -> dict[str, Any]:
         """The stack's state as the engine exports it, secrets encrypted."""
@@ -215,11 +221,12 @@ class Engine:
     def _standin_script(self, service: str) -> str:
         # -P: the program's folder, in which the engine starts plugins, must not shadow any module.
         command = [sys.executable, "-P", "-m", "twin.standins", service, "--folder", str(self.standins)]
+        command += [f"--{name}={value}" for name, value in stack_config.outside(self._home_config()).items()]
         return f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(binaries.CHECKOUT))} exec {shlex.join(command)} "$@"\n'
 
     def _configure(self) -> None:
         """Write the stack's config when it isn't what the home's config says."""
-        home = yaml.safe_load(self._config.read_text()) or {}
+        home = self._home_config()
         previous = yaml.safe_load(self.config_file.read_text()) if self.config_file.exists() else {}
         required = _required_secrets(self._config) if self._program == binaries.CHECKOUT else ()
         document = stack_config.derive(home, self._twin.kubeconfig.absolute())
@@ -230,6 +237,9 @@ class Engine:
         if missing:
             values = [f"{stack_config.path(place)}={stack_config.throwaway()}" for place in missing]
             self._silently("config", "set-all", "--path", *(word for value in values for word in ("--secret", value)))
+
+    def _home_config(self) -> dict[str, Any]:
+        return yaml.safe_load(self._config.read_text()) or {}
 
     def _await_turn(self, wait: float) -> None:
         deadline = time.monotonic() + wait

@@ -41,6 +41,13 @@ def secret_places(home: Mapping[str, Any], required: Iterable[str] = ()) -> tupl
     return tuple(places | dict.fromkeys((f"{PROJECT}:{key}",) for key in required))
 
 
+def outside(home: Mapping[str, Any]) -> dict[str, str]:
+    """The names that the home has outside, as the services that give them know them: `domain`, `tailnet`."""
+    config = home.get("config") or {}
+    names = {name: config.get(f"{PROJECT}:{name}") for name in ("domain", "tailnet")}
+    return {name: value for name, value in names.items() if isinstance(value, str)}
+
+
 def keep(document: dict[str, Any], previous: Mapping[str, Any], places: Iterable[Place]) -> tuple[Place, ...]:
     """Take the secrets and the salt of the twin's previous document over; say which secrets are still missing."""
     if "encryptionsalt" in previous:

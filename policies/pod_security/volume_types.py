@@ -18,7 +18,7 @@ from policies.pod_security.control import Control, Version
 
 def _check(pod: Pod, version: Version) -> Iterator[Fault]:
     for volume in pod.volumes():
-        sources = {name: source for name, source in volume.entries() if not source.absent}
+        sources = {name: source for name, source in volume.entries() if name != "name" and not source.absent}
         admitted = [source for name, source in sources.items() if name in ADMITTED_VOLUMES]
         if any(not source.unknown for source in admitted):
             continue

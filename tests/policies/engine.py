@@ -8,9 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from policies.unknown import UNKNOWN as NOT_KNOWN
+from tests.policies.cases.case import Declared
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = Path(os.environ.get("HOMEBRAIN_TOOLS", ROOT / ".tools" / "bin"))
@@ -46,14 +50,28 @@ def declared(value):
 
 
 provider = pulumi_kubernetes.Provider("rendered", render_yaml_to_directory="rendered")
-for token, name, properties in json.loads(pathlib.Path("resources.json").read_text()):
-    pulumi.CustomResource(token, name, declared(properties), pulumi.ResourceOptions(provider=provider))
+for token, name, properties, protect in json.loads(pathlib.Path("resources.json").read_text()):
+    if token.startswith("kubernetes:"):
+        opts = pulumi.ResourceOptions(provider=provider, protect=protect)
+        pulumi.CustomResource(token, name, declared(properties), opts)
+    else:
+        # Other providers have no plugin here. A component shows the pack the same type and properties.
+        pulumi.ComponentResource(token, name, declared(properties), pulumi.ResourceOptions(protect=protect))
 """
+
+
+def _wired(value: Any) -> Any:
+    """Plain data as the program reads it, unknown values by their sign."""
+    if value is NOT_KNOWN:
+        return UNKNOWN
+    if isinstance(value, dict):
+        return {key: _wired(each) for key, each in value.items()}
+    return [_wired(each) for each in value] if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What a preview said: its exit code, its output, and each policy event as (level, resource name, message)."""
+    """What a run said: its exit code, its output, and each policy event as (level, resource name, message)."""
 
     code: int
     output: str
@@ -77,6 +95,8 @@ class Program:
         (folder / ".venv").symlink_to(sys.prefix)
         self._pack = folder / "policies"
         shutil.copytree(ROOT / "policies", self._pack, ignore=shutil.ignore_patterns("__pycache__"))
+        # What the pack takes from beside it.
+        shutil.copytree(ROOT / "tailnet", folder / "tailnet", ignore=shutil.ignore_patterns("__pycache__"))
         (self._pack / "exceptions.yaml").write_text(exceptions, encoding="utf-8")
         for name in ("program", "state", "home"):
             (folder / name).mkdir()
@@ -87,17 +107,24 @@ class Program:
         code, output = self._pulumi("stack", "init", "tried")
         assert code == 0, output
 
-    def preview(
-        self, resources: list[tuple[str, str, dict[str, Any]]], config: dict[str, Any] | None = None
-    ) -> Preview:
-        """Preview resources of (type token, name, properties); `config` is the pack's."""
-        (self._program / "resources.json").write_text(json.dumps(resources), encoding="utf-8")
+    def preview(self, resources: Iterable[Declared], config: dict[str, Any] | None = None) -> Preview:
+        """Preview resources; `config` is the pack's."""
+        return self._run("preview", resources, config)
+
+    def up(self, resources: Iterable[Declared]) -> Preview:
+        """Deploy resources, without a preview before."""
+        return self._run("up", resources, None, "--yes", "--skip-preview")
+
+    def _run(self, command: str, resources: Iterable[Declared], config: dict[str, Any] | None, *flags: str) -> Preview:
+        listed = [(one.token, one.name, _wired(one.props), one.protect) for one in resources]
+        (self._program / "resources.json").write_text(json.dumps(listed), encoding="utf-8")
         log = self._folder / "events.json"
-        arguments = ["--stack", "tried", "--policy-pack", str(self._pack), "--event-log", str(log)]
+        log.unlink(missing_ok=True)
+        arguments = ["--stack", "tried", "--policy-pack", str(self._pack), "--event-log", str(log), *flags]
         if config is not None:
             (self._folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
             arguments += ["--policy-pack-config", str(self._folder / "config.json")]
-        code, output = self._pulumi("preview", *arguments)
+        code, output = self._pulumi(command, *arguments)
         lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
         told = [event["policyEvent"] for event in map(json.loads, lines) if "policyEvent" in event]
         events = [
@@ -105,6 +132,10 @@ class Program:
             for event in told
         ]
         return Preview(code, output, events)
+
+    def pin(self, versions: str) -> None:
+        """Put a versions file beside the pack."""
+        (self._folder / "versions.yaml").write_text(versions, encoding="utf-8")
 
     def _pulumi(self, *arguments: str) -> tuple[int, str]:
         environment = {

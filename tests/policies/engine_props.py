@@ -22,8 +22,13 @@ from policies.exceptions import RuleException
 from policies.pack import Pack
 from policies.unknown import UNKNOWN
 
-OPTIONS = PolicyResourceOptions(False, [], None, [], PolicyCustomTimeouts(0, 0, 0), [])
+OPTIONS = PolicyResourceOptions(True, [], None, [], PolicyCustomTimeouts(0, 0, 0), [])
 TYPE = "kubernetes:core/v1:Pod"
+CLOSED: tuple[str, dict[str, Any]] = (
+    "kubernetes:networking.k8s.io/v1:NetworkPolicy",
+    {"metadata": {"namespace": "media"}, "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}},
+)
+"""What denies all traffic in the namespace `media`."""
 
 
 def secret(value: Any) -> dict[str, Any]:
@@ -56,14 +61,14 @@ def messages(
 ) -> dict[str, list[str]]:
     """What each policy of the pack reports about resources of (type, properties), by the policy's name.
 
-    read: resources that are in the stack though the program doesn't declare them.
+    read: resources that are in the stack though the program doesn't declare them, besides `CLOSED`.
     config: of the policy that takes each resource.
     """
     per_resource, of_stack, notes = Pack(exceptions).policies()
     assert isinstance(per_resource, ResourceValidationPolicy)
     told: dict[str, list[str]] = {policy.name: [] for policy in (per_resource, of_stack, notes)}
     stack = []
-    for index, (token, props) in enumerate([*resources, *read]):
+    for index, (token, props) in enumerate([*resources, *read, CLOSED]):
         name, urn, has = f"r{index}", f"urn:{index}", received(props)
         stack.append(PolicyResource(token, has, urn, name, OPTIONS, provider, None, [], {}))
         if index < len(resources):

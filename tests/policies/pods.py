@@ -10,6 +10,7 @@ Json = dict[str, Any]
 _HARDENED: Json = {
     "metadata": {"name": "web", "annotations": {"homebrain.io/note": "plain"}},
     "spec": {
+        "automountServiceAccountToken": False,
         "securityContext": {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [
             {
@@ -17,6 +18,7 @@ _HARDENED: Json = {
                 "image": "docker.io/library/nginx:1.29.1",
                 "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "64Mi"}},
                 "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+                "readinessProbe": {"httpGet": {"path": "/", "port": 8080}},
             }
         ],
         "volumes": [{"name": "scratch", "emptyDir": {}}],

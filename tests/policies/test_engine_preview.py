@@ -1,4 +1,7 @@
-"""The pack in the real engine: what a preview refuses, what it only says, and what it never tells."""
+"""The pack in the real engine: what a preview refuses, what it only says, and what it never tells.
+
+One program for each rule, which breaks just that one. Programs only render YAML, so they need no cluster.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +11,21 @@ from typing import Any
 import pytest
 
 from policies.pod_security import CONTROLS, KUBERNETES
+from policies.rule import Enforcement
 from policies.rules import RULES
-from tests.policies.engine import SECRET, UNKNOWN, Preview, Program
+from policies.unknown import UNKNOWN
+from tests.policies.cases import CASES
+from tests.policies.cases.case import Case, Declared, room, running, with_pod
+from tests.policies.engine import SECRET, Preview, Program
 from tests.policies.pods import changed, hardened
 
 pytestmark = pytest.mark.engine
 
-Declared = tuple[str, str, dict[str, Any]]
 CONTAINER = "spec.containers.0.securityContext"
 POD = "spec.securityContext"
 
-# A value that breaks just this rule, the level of the namespace, and what the message says of it.
-BREAKING: dict[str, tuple[str, str, Any, str]] = {
-    "image-pinned": ("restricted", "spec.containers.0.image", "nginx:latest", "the tag `latest`"),
-    "requests-and-memory-limit": ("restricted", "spec.containers.0.resources.limits", {}, "limits.memory is missing"),
-    "unprivileged": ("privileged", f"{CONTAINER}.privileged", True, "privileged is true"),
-    "well-formed": ("restricted", f"{CONTAINER}.runAsUser", "root", "runAsUser is a text, allowed is a whole number"),
+# A value that breaks just this control, the level of the namespace, and what the message says of it.
+CONTROLS_BROKEN: dict[str, tuple[str, str, Any, str]] = {
     "pod-security/windows-host-process": (
         "baseline",
         f"{POD}.windowsOptions.hostProcess",
@@ -92,117 +94,97 @@ BREAKING: dict[str, tuple[str, str, Any, str]] = {
         "capabilities.drop is without `ALL`",
     ),
 }
-# A privileged container breaks the home's own rule in any namespace.
-ALSO = {"pod-security/privileged": {"unprivileged"}}
+# The home's own rules hold in any namespace; here they let the same thing pass, so that the control alone is broken.
+GRANTED = "exceptions:\n" + "".join(
+    f"- {{rule: {rule}, resource: Deployment/app, reason: the control is tried by itself}}\n"
+    for rule in ("unprivileged", "host-path", "host-namespaces")
+)
+OF_CONTROLS = [
+    Case(rule, path, with_pod(path, value, level), (message,))
+    for rule, (level, path, value, message) in CONTROLS_BROKEN.items()
+]
+NEWER = {control.rule.name for control in CONTROLS if control.since > KUBERNETES}
+ABOUT_EXCEPTIONS = {"exception-expired", "exception-unused"}
+FIRST = {case.rule: case for case in reversed(CASES) if case.broken and not case.undecided}
+TRIED = [*FIRST.values(), *OF_CONTROLS]
 
 
-def namespace(level: str) -> Declared:
-    metadata = {"name": level, "labels": {"pod-security.kubernetes.io/enforce": level}}
-    return ("kubernetes:core/v1:Namespace", level, {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
+    return Program(tmp_path_factory.mktemp("tried"))
 
 
-def deployment(name: str, level: Any, pod: dict[str, Any]) -> Declared:
-    template = pod | {"metadata": {"labels": {"app": name}}}
-    spec = {"selector": {"matchLabels": {"app": name}}, "template": template}
-    head = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": level}}
-    return ("kubernetes:apps/v1:Deployment", name, head | {"spec": spec})
-
-
-def breaking(rule: str) -> Declared:
-    level, path, value, _ = BREAKING[rule]
-    return deployment(rule.replace("/", "-"), level, changed(path, value))
-
-
-NAMESPACES = [namespace(level) for level in ("privileged", "baseline", "restricted")]
+@pytest.fixture(scope="module")
+def lenient(tmp_path_factory: pytest.TempPathFactory) -> Program:
+    return Program(tmp_path_factory.mktemp("lenient"), GRANTED)
 
 
 def rules_of(messages: list[str]) -> set[str]:
+    """The rules that messages name; the engine puts the policy's own description before each."""
     return {message.rpartition("[")[2].partition(":")[0] for message in messages}
 
 
-def secretive() -> Declared:
+def secretive() -> tuple[Declared, ...]:
     """A deployment that breaks rules with values that are secrets."""
     secret = f"{SECRET}s3cr3t"
     pod = changed("spec.containers.0.image", secret)
-    pod["spec"]["containers"][0]["name"] = secret
+    pod["spec"]["containers"][0] |= {"name": secret, "env": [{"name": "PASSWORD", "value": secret}], "args": [secret]}
     pod["spec"]["containers"][0]["resources"] = {"requests": {"cpu": secret, "memory": secret}}
     pod["spec"]["securityContext"]["seLinuxOptions"] = {"user": secret, "type": secret}
-    return deployment("secretive", "restricted", pod)
+    return (*room(), running(pod))
 
 
-@pytest.fixture(scope="module")
-def refused(tmp_path_factory: pytest.TempPathFactory) -> Preview:
-    """A preview of one deployment for each rule, which breaks it, and of one with secrets."""
-    program = Program(tmp_path_factory.mktemp("refused"))
-    return program.preview([*NAMESPACES, *map(breaking, BREAKING), secretive()])
+def test_every_rule_is_tried() -> None:
+    assert {case.rule for case in TRIED} == set(RULES) - NEWER - ABOUT_EXCEPTIONS
 
 
-@pytest.fixture(scope="module")
-def admitted(tmp_path_factory: pytest.TempPathFactory) -> Preview:
-    """A preview that nothing refuses, though there is something to say about it."""
-    exceptions = """
-exceptions:
-- {rule: unprivileged, resource: Deployment/unprivileged, reason: it mounts for others}
-- {rule: unprivileged, resource: Deployment/gone, reason: it is gone}
-"""
+@pytest.mark.parametrize("case", TRIED, ids=lambda case: case.rule)
+def test_a_program_that_breaks_one_rule_is_refused_for_it(case: Case, program: Program, lenient: Program) -> None:
+    preview = (lenient if case.rule in CONTROLS_BROKEN else program).preview(case.program)
+    if RULES[case.rule].enforcement is Enforcement.ADVISORY:
+        assert preview.code == 0, preview.output
+        told = [message for message in preview.advised() if f"[{case.rule}:" in message]
+    else:
+        assert preview.code != 0, preview.output
+        told = preview.refused()
+        assert rules_of(told) == {case.rule}, preview.output
+    for part in case.broken:
+        assert any(part in message for message in told), told
+    assert all(RULES[case.rule].url in message and RULES[case.rule].severity in message for message in told)
+    # What a person sees on the screen, not only what the engine records.
+    assert all(message.splitlines()[-1] in preview.output for message in told)
+
+
+def test_secrets_stay_secret_in_messages(program: Program) -> None:
+    refused = program.preview(secretive())
+    told = {"image-pinned", "requests-and-memory-limit", "secrets-in-secrets", "pod-security/se-linux-options"}
+    assert told <= rules_of(refused.refused())
+    assert "s3cr3t" not in refused.output
+    assert not any("s3cr3t" in message for _, _, message in refused.events)
+
+
+def half_known() -> list[Declared]:
+    """A program that keeps every rule as far as it is known, and in the end breaks some."""
     half = changed("spec.containers.0.image", UNKNOWN)
     half["spec"]["securityContext"] = UNKNOWN
     share = changed("spec.volumes.0", {"name": "photos", "nfs": {"server": "nas", "path": "/"}})
-    return Program(tmp_path_factory.mktemp("admitted"), exceptions).preview(
-        [
-            *NAMESPACES,
-            breaking("unprivileged"),
-            breaking("image-pinned"),
-            deployment("half", "restricted", half),
-            deployment("anywhere", UNKNOWN, hardened()),
-            deployment("somewhere", UNKNOWN, share),
-        ],
-        {"homebrain-resources": {"rules": {"image-pinned": "advisory"}}},
-    )
+    return [
+        *room(),
+        *room("privileged", "lax"),
+        running(half, name="half"),
+        running(hardened(), name="anywhere", namespace=UNKNOWN),
+        running(share, name="somewhere", namespace=UNKNOWN),
+    ]
 
 
-def test_every_rule_that_can_refuse_has_a_case() -> None:
-    newer = {control.rule.name for control in CONTROLS if control.since > KUBERNETES}
-    about_exceptions = {"exception-expired", "exception-unused"}
-    assert set(BREAKING) == set(RULES) - newer - about_exceptions
+@pytest.fixture(scope="module")
+def undecided(tmp_path_factory: pytest.TempPathFactory) -> Preview:
+    return Program(tmp_path_factory.mktemp("undecided")).preview(half_known())
 
 
-def test_a_preview_with_violations_is_refused(refused: Preview) -> None:
-    assert refused.code != 0, refused.output
-    assert "homebrain@v1.0.0" in refused.output
-
-
-@pytest.mark.parametrize("rule", BREAKING)
-def test_what_breaks_one_rule_is_refused_for_it(rule: str, refused: Preview) -> None:
-    name = rule.replace("/", "-")
-    messages = refused.refused(name)
-    assert rules_of(messages) == {rule} | ALSO.get(rule, set()), refused.output
-    assert any(
-        f"Deployment {name}: spec.template.{'' if 'spec' in message else '?'}" in message for message in messages
-    )
-    assert any(BREAKING[rule][3] in message for message in messages)
-
-
-def test_the_output_shows_the_message_a_person_needs(tmp_path: Path) -> None:
-    preview = Program(tmp_path).preview([namespace("restricted"), breaking("image-pinned")])
-    assert preview.code != 0
-    assert (
-        "Deployment image-pinned: spec.template.spec.containers[0].image is an image with the tag `latest`, "
-        "allowed is a fixed tag or a digest: take the image's reference from versions.yaml. "
-        "[image-pinned: high, https://kubernetes.io/docs/concepts/containers/images/#image-names]"
-    ) in preview.output
-    assert len(preview.events) == 1
-
-
-def test_secrets_stay_secret_in_messages(refused: Preview) -> None:
-    told = rules_of(refused.refused("secretive"))
-    assert {"image-pinned", "requests-and-memory-limit", "pod-security/se-linux-options"} <= told
-    assert "s3cr3t" not in refused.output
-
-
-def test_nothing_is_refused_for_want_of_a_value(admitted: Preview) -> None:
-    assert admitted.code == 0, admitted.output
-    assert admitted.refused() == []
+def test_nothing_is_refused_for_want_of_a_value(undecided: Preview) -> None:
+    assert undecided.code == 0, undecided.output
+    assert undecided.refused() == []
 
 
 @pytest.mark.parametrize(
@@ -214,28 +196,87 @@ def test_nothing_is_refused_for_want_of_a_value(admitted: Preview) -> None:
         "[pod-security/restricted-volumes]",
     ],
 )
-def test_what_is_undecided_is_told(note: str, admitted: Preview) -> None:
-    assert note in admitted.output
+def test_what_is_undecided_is_told(note: str, undecided: Preview) -> None:
+    assert note in undecided.output
 
 
-def test_what_passes_at_every_level_needs_no_namespace(admitted: Preview) -> None:
-    assert not any("Deployment anywhere" in note for note in admitted.advised())
+def test_what_passes_at_every_level_needs_no_namespace(undecided: Preview) -> None:
+    assert not any("Deployment anywhere" in note for note in undecided.advised())
 
 
-def test_exceptions_are_told_of_whether_they_are_in_use_or_not(admitted: Preview) -> None:
-    notes = "\n".join(admitted.advised())
-    assert "Exceptions in use: unprivileged for Deployment/unprivileged (it mounts for others)." in notes
+def test_an_up_decides_what_the_preview_left_undecided(tmp_path: Path) -> None:
+    program = Program(tmp_path)
+    case = next(one for one in CASES if one.rule == "image-pinned" and one.undecided)
+    assert program.preview(case.program).code == 0
+    # In a deployment an output that nobody ever fills is null, as an image that turned out to be missing.
+    up = program.up(case.program)
+    assert up.code != 0, up.output
+    assert "image-pinned" in rules_of(up.refused())
+
+
+EXCEPTIONS = """
+exceptions:
+- {rule: unprivileged, resource: Deployment/app, reason: it mounts for others}
+- {rule: unprivileged, resource: Deployment/gone, reason: it is gone}
+- {rule: host-path, resource: Deployment/app, reason: it did once, expires: 2020-01-31}
+"""
+
+
+def test_exceptions_are_told_of_whether_they_hold_or_not(tmp_path: Path) -> None:
+    pod = changed(f"{CONTAINER}.privileged", True)
+    pod["spec"]["volumes"] = [{"name": "host", "hostPath": {"path": "/"}}]
+    preview = Program(tmp_path, EXCEPTIONS).preview([*room("privileged"), running(pod)])
+    assert rules_of(preview.refused()) == {"host-path"}
+    notes = "\n".join(preview.advised())
+    assert "- unprivileged for Deployment/app: it mounts for others" in notes
     assert "the exception from unprivileged for Deployment/gone is needed by nothing" in notes
+    assert "the exception from host-path for Deployment/app is expired since 2020-01-31" in notes
 
 
-def test_a_rule_can_be_made_to_advise(admitted: Preview) -> None:
-    assert rules_of([note for note in admitted.advised() if "Deployment image-pinned" in note]) == {"image-pinned"}
+def test_a_stack_has_a_config_of_its_own(program: Program) -> None:
+    config = {
+        "homebrain-resources": {
+            "rules": {"image-pinned": "advisory", "probes": "disabled"},
+            "registries": ["quay.io/home"],
+            "exceptions": [{"rule": "image-registry", "resource": "Deployment/app", "reason": "for a while"}],
+        }
+    }
+    pod = changed("spec.containers.0.image", "nginx:latest")
+    pod["spec"]["containers"][0]["readinessProbe"] = None
+    declared = [*room(), running(pod), running(changed("spec.containers.0.image", "quay.io/home/a:1"), name="own")]
+    preview = program.preview([*declared, running(hardened(), name="other")], config)
+    assert rules_of(preview.refused()) == {"image-registry"}
+    assert all("Deployment other" in message for message in preview.refused())
+    assert any("[image-pinned:" in message for message in preview.advised())
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"rules": {"image-pined": "advisory"}}, "image-pined"),
+        ({"registries": "docker.io"}, "registries"),
+        ({"exceptions": [{"rule": "image-pined", "resource": "Deployment/app", "reason": "why"}]}, "image-pined"),
+    ],
+)
+def test_a_mistake_in_the_config_is_told(config: dict[str, Any], told: str, program: Program) -> None:
+    preview = program.preview([*room(), running(hardened())], {"homebrain-resources": config})
+    assert preview.code != 0, preview.output
+    assert told in preview.output
+
+
+def test_a_digest_that_the_versions_file_has_is_asked_for(tmp_path: Path) -> None:
+    program = Program(tmp_path)
+    digest = f"sha256:{'0123456789abcdef' * 4}"
+    program.pin(f"images:\n  web: {{image: docker.io/library/nginx, tag: 1.29.1, digest: '{digest}'}}\n")
+    preview = program.preview([*room(), running(hardened())])
+    assert rules_of(preview.refused()) == {"image-pinned"}
+    assert "an image without its digest, or with another" in preview.refused()[0]
+    pinned = changed("spec.containers.0.image", f"docker.io/library/nginx:1.29.1@{digest}")
+    assert program.preview([*room(), running(pinned)]).code == 0
 
 
 def test_a_mistake_in_the_exceptions_is_told_and_nothing_is_deployed(tmp_path: Path) -> None:
     exceptions = "exceptions: [{rule: no-such-rule, resource: Deployment/web, reason: why}]"
-    preview = Program(tmp_path, exceptions).preview(
-        [namespace("restricted"), deployment("web", "restricted", hardened())]
-    )
+    preview = Program(tmp_path, exceptions).preview([*room(), running(hardened())])
     assert preview.code != 0
     assert "exceptions.yaml, exceptions[0].rule: there is no rule 'no-such-rule'" in preview.output

@@ -9,9 +9,9 @@ import pytest
 
 from policies import exceptions
 from policies.exceptions import ExceptionsError, RuleException, load
-from policies.images import PINNED
 from policies.resource import Resource
 from policies.rules import RULES
+from policies.rules.images import PINNED
 
 WEB = Resource("urn", "kubernetes:apps/v1:Deployment", "web-1")
 
@@ -35,7 +35,7 @@ def test_a_right_file_gives_exceptions(tmp_path: Path) -> None:
         "exceptions:\n- {rule: image-pinned, resource: Deployment/web-*, reason: why, expires: 2030-01-31}\n",
         encoding="utf-8",
     )
-    expected = RuleException("image-pinned", "Deployment/web-*", "why", datetime.date(2030, 1, 31))
+    expected = RuleException("image-pinned", "Deployment/web-*", "why", expires=datetime.date(2030, 1, 31))
     assert load(path, RULES) == (expected,)
 
 
@@ -53,7 +53,7 @@ exceptions:
         "exceptions.yaml, exceptions[0].resource",
         "exceptions.yaml, exceptions[0].reason",
         "exceptions.yaml, exceptions[0].expires",
-        "exceptions.yaml, exceptions[1] is not a mapping of rule, resource, reason and expires",
+        "exceptions.yaml, exceptions[1] is not a mapping of rule, resource, reason, room and expires",
         "exceptions.yaml, exceptions[2].rule",
         "exceptions.yaml, exceptions[2].expires",
     ]
@@ -87,7 +87,7 @@ def test_an_exception_covers_the_resources_that_it_names(pattern: str, covered: 
 
 
 def test_an_exception_holds_through_its_last_day() -> None:
-    exception = RuleException("image-pinned", "Deployment/web", "why", datetime.date(2030, 1, 31))
+    exception = RuleException("image-pinned", "Deployment/web", "why", expires=datetime.date(2030, 1, 31))
     assert not exception.expired(datetime.date(2030, 1, 31))
     assert exception.expired(datetime.date(2030, 2, 1))
     assert not RuleException("image-pinned", "Deployment/web", "why").expired(datetime.date(2100, 1, 1))

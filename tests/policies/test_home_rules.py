@@ -6,12 +6,20 @@ from typing import Any
 
 import pytest
 
-from policies.budgets import budgeted
-from policies.images import pinned, unpinned
-from policies.pod import read
-from policies.privileges import unprivileged
+from policies.parameters import DEFAULTS
+from policies.resource import Resource
+from policies.rules.budgets import budgeted
+from policies.rules.host_access import CHECKS as HOST_ACCESS
+from policies.rules.images import pinned, unpinned
 from policies.unknown import UNKNOWN
-from tests.policies.pods import changed, hardened
+from policies.workloads import Workload, workloads
+from tests.policies.pods import Json, changed, hardened
+
+
+def made(pod: Json) -> Workload:
+    (workload,) = workloads(Resource("urn", "kubernetes:core/v1:Pod", "web", pod))
+    return workload
+
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 
@@ -30,7 +38,7 @@ DIGEST = "sha256:" + "0123456789abcdef" * 4
 )
 def test_an_image_with_a_tag_or_a_digest_is_pinned(reference: str) -> None:
     assert unpinned(reference) is None
-    assert list(pinned(read(changed("spec.containers.0.image", reference))[0])) == []
+    assert list(pinned(made(changed("spec.containers.0.image", reference)), DEFAULTS)) == []
 
 
 @pytest.mark.parametrize(
@@ -49,7 +57,7 @@ def test_an_image_with_a_tag_or_a_digest_is_pinned(reference: str) -> None:
     ],
 )
 def test_any_other_image_is_told_of(reference: str | None, lack: str) -> None:
-    (fault,) = pinned(read(changed("spec.containers.0.image", reference))[0])
+    (fault,) = pinned(made(changed("spec.containers.0.image", reference)), DEFAULTS)
     assert fault.sentence == (
         f"spec.containers[0].image is {lack}, allowed is a fixed tag or a digest: "
         "take the image's reference from versions.yaml."
@@ -61,7 +69,7 @@ def test_images_of_all_containers_and_of_volumes_are_looked_at() -> None:
     for kind in ("initContainers", "containers", "ephemeralContainers"):
         pod["spec"][kind] = [{"image": "nginx:latest"}]
     pod["spec"]["volumes"] = [{"image": {"reference": "model"}}, {"image": {"reference": "model:1"}}, {"emptyDir": {}}]
-    assert [fault.path for fault in pinned(read(pod)[0])] == [
+    assert [fault.path for fault in pinned(made(pod), DEFAULTS)] == [
         "spec.initContainers[0].image",
         "spec.containers[0].image",
         "spec.ephemeralContainers[0].image",
@@ -70,7 +78,7 @@ def test_images_of_all_containers_and_of_volumes_are_looked_at() -> None:
 
 
 def test_an_unknown_image_is_undecided() -> None:
-    (fault,) = pinned(read(changed("spec.containers.0.image", UNKNOWN))[0])
+    (fault,) = pinned(made(changed("spec.containers.0.image", UNKNOWN)), DEFAULTS)
     assert fault.undecided
     assert fault.sentence == "spec.containers[0].image is not known yet, so this is decided at `pulumi up`."
 
@@ -78,30 +86,30 @@ def test_an_unknown_image_is_undecided() -> None:
 @pytest.mark.parametrize(("value", "verdict"), [(None, []), (False, []), (True, [False]), (UNKNOWN, [True])])
 def test_a_privileged_container_is_told_of(value: Any, verdict: list[bool]) -> None:
     pod = changed("spec.containers.0.securityContext.privileged", value)
-    assert [fault.undecided for fault in unprivileged(read(pod)[0])] == verdict
+    assert [fault.undecided for fault in HOST_ACCESS[0].faults(made(pod), DEFAULTS)] == verdict
 
 
 @pytest.mark.parametrize("path", ["requests.cpu", "requests.memory", "limits.memory"])
 @pytest.mark.parametrize("value", [None, "", "0", "0Mi", "0.0", "00", "0e3", "-0", 0, 0.0])
 def test_a_container_without_a_request_or_memory_limit_is_told_of(path: str, value: Any) -> None:
-    (fault,) = budgeted(read(changed(f"spec.containers.0.resources.{path}", value))[0])
+    (fault,) = budgeted(made(changed(f"spec.containers.0.resources.{path}", value)), DEFAULTS)
     assert fault.path == f"spec.containers[0].resources.{path}"
     assert not fault.undecided
 
 
 @pytest.mark.parametrize("value", ["1", "250m", "0.5", "64Mi", "1e3", ".5", 1, 0.1])
 def test_any_amount_greater_than_nothing_will_do(value: Any) -> None:
-    assert list(budgeted(read(changed("spec.containers.0.resources.requests.cpu", value))[0])) == []
+    assert list(budgeted(made(changed("spec.containers.0.resources.requests.cpu", value)), DEFAULTS)) == []
 
 
 def test_a_cpu_limit_is_not_asked_for() -> None:
-    assert list(budgeted(read(hardened())[0])) == []
+    assert list(budgeted(made(hardened()), DEFAULTS)) == []
 
 
 def test_init_containers_have_a_budget_too_and_ephemeral_ones_cannot() -> None:
     pod = hardened()
     pod["spec"] |= {"initContainers": [{"name": "init"}], "ephemeralContainers": [{"name": "debug"}]}
-    assert [fault.path for fault in budgeted(read(pod)[0])] == [
+    assert [fault.path for fault in budgeted(made(pod), DEFAULTS)] == [
         "spec.initContainers[0].resources.requests.cpu",
         "spec.initContainers[0].resources.requests.memory",
         "spec.initContainers[0].resources.limits.memory",
@@ -110,6 +118,6 @@ def test_init_containers_have_a_budget_too_and_ephemeral_ones_cannot() -> None:
 
 @pytest.mark.parametrize("path", ["resources", "resources.requests", "resources.requests.cpu"])
 def test_an_unknown_budget_is_undecided(path: str) -> None:
-    told = list(budgeted(read(changed(f"spec.containers.0.{path}", UNKNOWN))[0]))
+    told = list(budgeted(made(changed(f"spec.containers.0.{path}", UNKNOWN)), DEFAULTS))
     assert told
     assert all(fault.undecided for fault in told)

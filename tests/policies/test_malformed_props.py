@@ -13,6 +13,8 @@ from policies.namespaces import LABEL
 from policies.pod import read
 from policies.pod_security import CONTROLS, faults, violations
 from policies.unknown import UNKNOWN
+from tests.policies.cases import CASES
+from tests.policies.cases.case import Case
 from tests.policies.engine_props import messages, secret
 from tests.policies.pods import hardened
 from tests.policies.test_pod_bearing_kinds import KINDS
@@ -145,6 +147,48 @@ def test_no_message_tells_a_secret_wherever_it_stands(way: tuple[Any, ...]) -> N
         )
         assert "s3cr3t" not in text
         assert "5330071" not in text
+
+
+TOKENS = sorted({one.token for case in CASES for one in case.program})
+
+
+@given(st.lists(st.tuples(st.sampled_from(TOKENS), JUNK), max_size=4))
+@settings(max_examples=150, deadline=None)
+def test_the_pack_takes_any_properties_of_any_type_that_a_rule_reads(junk: list[tuple[str, Any]]) -> None:
+    messages(*((token, one if isinstance(one, dict) else {"spec": one, "data": one}) for token, one in junk))
+
+
+@given(st.sampled_from(CASES), st.data())
+@settings(max_examples=200, deadline=None)
+def test_the_pack_takes_any_value_in_any_place_of_a_case(case: Case, data: st.DataObject) -> None:
+    program = [(one.token, copy.deepcopy(one.props)) for one in case.program]
+    _, props = data.draw(st.sampled_from(program))
+    *way, last = data.draw(st.sampled_from(places(props)[1:]))
+    place: Any = props
+    for key in way:
+        place = place[key]
+    place[last] = data.draw(JUNK)
+    messages(*program)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.broken], ids=lambda case: f"{case.rule}: {case.what}")
+def test_no_message_tells_what_stands_in_a_program(case: Case) -> None:
+    """Every text of it is a secret in turn; what names a resource, a namespace or a node isn't one."""
+    for number, one in enumerate(case.program):
+        for *way, last in places(one.props)[1:]:
+            program = [(each.token, copy.deepcopy(each.props)) for each in case.program]
+            place: Any = program[number][1]
+            for key in way:
+                place = place[key]
+            if not isinstance(place[last], str) or last in TOLD or (way and way[-1] == "values"):
+                continue
+            place[last] = "s3cr3t"
+            told = messages(*program)
+            assert not any("s3cr3t" in message for some in told.values() for message in some), (way, last)
+
+
+# Names of resources and nodes, and versions of those, are what a message is about.
+TOLD = frozenset(("name", "version", "kubernetes.io/hostname"))
 
 
 def test_huge_lists_are_judged_and_told_briefly() -> None:

@@ -204,6 +204,15 @@ def test_a_container_that_says_false_is_found_even_where_the_pod_says_true_and_t
     assert "run-as-non-root" in verdicts(pod, "restricted")
 
 
+def test_a_pod_on_the_hosts_network_listens_on_the_nodes_ports_without_saying_so() -> None:
+    pod = changed("spec.containers.0.ports", [{"containerPort": 80}, {"containerPort": 81, "hostPort": 0}])
+    assert violations(pod, "baseline") == []
+    for network, verdict in [(True, {True}), (UNKNOWN, {False})]:
+        pod["spec"]["hostNetwork"] = network
+        assert verdicts(pod, "baseline") == {"host-namespaces": verdict, "host-ports": verdict}
+    assert sum("[Host Ports]" in sentence for sentence in violations(pod, "baseline")) == 1
+
+
 def test_every_container_may_say_for_itself_what_the_pod_leaves_open() -> None:
     pod = changed(POD, None)
     pod["spec"]["containers"][0]["securityContext"] |= {"runAsNonRoot": True, "seccompProfile": {"type": "Localhost"}}

@@ -49,9 +49,11 @@ def test_what_lies_too_deep_is_unknown() -> None:
 
 
 def test_a_violation_of_a_resource_is_reported_with_it() -> None:
-    told = messages(MEDIA, (TYPE, changed("spec.hostPID", True) | IN_MEDIA))
+    told = messages(MEDIA, (TYPE, changed("spec.containers.0.securityContext.procMount", "Unmasked") | IN_MEDIA))
     (message,) = told["homebrain-resources"]
-    assert message.startswith("Pod r1: spec.hostPID is true, allowed is false or nothing: ")
+    assert message.startswith(
+        "Pod r1: spec.containers[0].securityContext.procMount is `Unmasked`, allowed is `Default` or nothing: "
+    )
     assert told["homebrain-stack"] == []
     assert told["homebrain-notes"] == []
 
@@ -69,7 +71,8 @@ def test_what_is_undecided_is_reported_without_refusing() -> None:
     assert told["homebrain-resources"] == told["homebrain-stack"] == []
     (note,) = told["homebrain-notes"]
     assert note == (
-        "Pod r1: spec.containers[0].image is not known yet, so this is decided at `pulumi up`. [image-pinned]"
+        "Pod r1: spec.containers[0].image is not known yet, so this is decided at `pulumi up`. "
+        "[image-pinned, image-registry]"
     )
 
 

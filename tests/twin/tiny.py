@@ -53,8 +53,8 @@ class Tiny:
     def output(self, name: str) -> Any:
         return json.loads(self.engine.run("stack", "output", "--json", "--show-secrets").output)[name]
 
-    def record(self) -> list[Entry]:
-        return Record(self.engine.standins, "random").entries()
+    def record(self, service: str = "random") -> list[Entry]:
+        return Record(self.engine.standins, service).entries()
 
     def resources(self) -> list[dict[str, Any]]:
         resources: list[dict[str, Any]] = self.deployment().get("resources", [])
@@ -75,10 +75,12 @@ class Tiny:
                     found.append(process)
         return found
 
-    def held_and_known(self) -> tuple[list[str], list[str]]:
-        """Ids of what the stand-in holds, and of what the engine knows of: equal when nothing is doubled or lost."""
-        known = [resource["id"] for resource in self.resources() if resource["type"].startswith("random:")]
-        return sorted(entry.id for entry in self.record()), sorted(known)
+    def held_and_known(self, *services: str) -> tuple[list[str], list[str]]:
+        """Ids of what the stand-ins hold, and of what the engine knows of: equal when nothing is doubled or lost."""
+        services = services or ("random",)
+        held = [entry.id for service in services for entry in self.record(service)]
+        known = [res["id"] for res in self.resources() if res["type"].partition(":")[0] in services]
+        return sorted(held), sorted(known)
 
     @contextmanager
     def held_at(self, fault: Fault) -> Iterator[threading.Thread]:

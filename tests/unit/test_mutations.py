@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 
 import references
 from policies import pod, pod_security
-from policies.rules import POD_RULES
+from policies.parameters import DEFAULTS
+from policies.resource import Resource
+from policies.rules import POD_CHECKS
+from policies.workloads import workloads
 from tests.unit.references.rendered import REMOVED, Object, Steps, edited, homelab, label, spelt, steps, texts
 
 SERVER = "Deployment photos/immich-server"
@@ -314,14 +317,17 @@ def caught(objects: list[Object]) -> Iterator[tuple[str, str]]:
         if one["kind"] == "Namespace"
     }
     # Which plugins may be privileged is for the pack's exceptions to say.
-    rules = [check for rule, check in POD_RULES.items() if rule.name != "unprivileged"]
+    excepted = ("unprivileged", "host-path", "host-namespaces", "probes")
+    checks = [check for check in POD_CHECKS if check.rule.name not in excepted]
     for one in objects:
         if one["kind"] not in ("Deployment", "StatefulSet", "DaemonSet"):
             continue
         template, faults = pod.read(one["spec"]["template"])
         level = levels.get(one["metadata"]["namespace"], "restricted")
         faults += [fault for _, fault in pod_security.faults(template, level)]
-        faults += [fault for check in rules for fault in check(template)]
+        (workload,) = workloads(Resource("", f"kubernetes:apps/v1:{one['kind']}", "", one))
+        judged = [fault for check in checks for fault in check.faults(workload, DEFAULTS)]
+        faults += [replace(fault, path=fault.path.removeprefix("spec.template.")) for fault in judged]
         yield from ((label(one), fault.path) for fault in faults)
 
 

@@ -10,5 +10,5 @@ Nothing here is reachable outside a twin: the plugins are installed into the twi
 
 from __future__ import annotations
 
-SERVICES = ("random",)
+SERVICES = ("random", "cloudflare", "tailscale")
 """The services that have a stand-in, by the name of their Pulumi package; each is a module of this package."""

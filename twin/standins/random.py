@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
-from twin.standins.server import Kind, Made, Refusals
+from twin.standins.kinds import Kind, Made, Refusals, Service, View
 from twin.standins.values import Properties
 
 _SPECIAL = "!@#$%&*()-_=+[]{}<>:?"
@@ -47,7 +47,7 @@ def _enabled(inputs: Properties, name: str) -> bool:
     return bool(inputs[name] and (name != "numeric" or inputs["number"]))
 
 
-def _text_refusals(inputs: Properties) -> Iterator[tuple[str, str]]:
+def _text_refusals(inputs: Properties, view: View) -> Iterator[tuple[str, str]]:
     minimum = sum(inputs[f"min{name.capitalize()}"] for name in (*_CHARACTERS, "special"))
     if inputs["length"] < max(1, minimum):
         yield "length", f"a length of {inputs['length']} is less than 1 or than the minimums together, {minimum}"
@@ -115,14 +115,14 @@ def _seeded(inputs: Properties, source: Random) -> Random:
 
 
 def _at_least_one(name: str) -> Refusals:
-    def refusals(inputs: Properties) -> Iterator[tuple[str, str]]:
+    def refusals(inputs: Properties, view: View) -> Iterator[tuple[str, str]]:
         if inputs[name] < 1:
             yield name, f"{name} must be at least 1, not {inputs[name]}"
 
     return refusals
 
 
-def _range_refusals(inputs: Properties) -> Iterator[tuple[str, str]]:
+def _range_refusals(inputs: Properties, view: View) -> Iterator[tuple[str, str]]:
     if inputs["min"] > inputs["max"]:
         yield "min", f"the minimum {inputs['min']} is greater than the maximum {inputs['max']}"
 
@@ -133,7 +133,7 @@ _TEXT_DEFAULTS = {
     **dict.fromkeys(("minLower", "minNumeric", "minSpecial", "minUpper"), 0),
 }
 
-KINDS = (
+_KINDS = (
     Kind("random:index/randomBytes:RandomBytes", _bytes, {}, _at_least_one("length")),
     Kind("random:index/randomId:RandomId", _random_id, {}, _at_least_one("byteLength")),
     Kind("random:index/randomInteger:RandomInteger", _integer, {}, _range_refusals),
@@ -143,4 +143,5 @@ KINDS = (
     Kind("random:index/randomString:RandomString", _string, _TEXT_DEFAULTS, _text_refusals),
     Kind("random:index/randomUuid:RandomUuid", _uuid, {}),
 )
-"""The resource types the stand-in plays."""
+
+SERVICE = Service("random", _KINDS)

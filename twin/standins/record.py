@@ -65,18 +65,17 @@ class Record:
 
     def add(self, entry: Entry) -> None:
         """Hold one more thing."""
-        with self._changing() as entries:
+        with self.changing() as entries:
             entries.append(entry)
 
-    def replace(self, old: Entry, new: Entry) -> None:
-        """Hold a thing in its changed form."""
-        with self._changing() as entries:
-            entries[:] = [new if entry.serial == old.serial else entry for entry in entries]
-
-    def remove(self, entry: Entry) -> None:
-        """Hold a thing no longer."""
-        with self._changing() as entries:
-            entries[:] = [other for other in entries if other.serial != entry.serial]
+    @contextmanager
+    def changing(self) -> Iterator[list[Entry]]:
+        """Everything held, to be changed in place by one at a time; an exception leaves it all as it was."""
+        with self._locked():
+            entries = self.entries()
+            yield entries
+            document = {"standIn": self._service, "entries": [asdict(entry) for entry in entries]}
+            write_private(self.path, json.dumps(document, indent=2) + "\n")
 
     def source(self, serial: str) -> random.Random:
         """The source of randomness of an entry: the same for the same serial, unguessable without the twin's key."""
@@ -88,14 +87,6 @@ class Record:
             if not path.exists():
                 write_private(path, secrets.token_hex(32))
             return path.read_bytes()
-
-    @contextmanager
-    def _changing(self) -> Iterator[list[Entry]]:
-        with self._locked():
-            entries = self.entries()
-            yield entries
-            document = {"standIn": self._service, "entries": [asdict(entry) for entry in entries]}
-            write_private(self.path, json.dumps(document, indent=2) + "\n")
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

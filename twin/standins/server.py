@@ -10,76 +10,59 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from random import Random
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from twin.standins import faults, sdk
+from twin.standins import faults, sdk, shapes
+from twin.standins.kinds import Home, Kind, Made, RefusedError, Service, View
 from twin.standins.record import Entry, Record
-from twin.standins.values import UNKNOWN, Properties, Secret, decode, encode, has_unknown, redact, reveal
+from twin.standins.values import (
+    UNKNOWN,
+    Properties,
+    Secret,
+    decode,
+    encode,
+    has_unknown,
+    is_redacted,
+    redact,
+    reveal,
+)
 
-_SHAPES: dict[str, tuple[type, ...]] = {
-    "string": (str,),
-    "integer": (int,),
-    "number": (int, float),
-    "boolean": (bool,),
-    "list": (list,),
-    "map": (dict,),
-}
 _DIFF = provider_pb2.PropertyDiff
-
-Refusals = Callable[[Properties], Iterable[tuple[str, str]]]
-"""Complete inputs to (property, reason) pairs."""
-
-
-@dataclass(frozen=True)
-class Made:
-    """What the service answers to a create: its id for the thing and the properties it worked out."""
-
-    id: str
-    outputs: Properties
-
-
-@dataclass(frozen=True)
-class Kind:
-    """How a stand-in plays one resource type, beyond what the SDK says of it."""
-
-    token: str
-    make: Callable[[Properties, Random], Made]
-    """From complete inputs (defaults filled in, nothing secret-wrapped or unknown) and a source of randomness."""
-    defaults: Mapping[str, Any]
-    """Values of inputs left out."""
-    refusals: Refusals = lambda inputs: ()
-    """What the real service would refuse; asked only once every input is known."""
-    replace_on: frozenset[str] | None = None
-    """Inputs whose change replaces the resource; None stands for all of them."""
 
 
 class StandIn(provider_pb2_grpc.ResourceProviderServicer):
     """A stand-in for one service."""
 
-    def __init__(self, service: str, kinds: Iterable[Kind], folder: Path) -> None:
-        """Play `service` with its resource types `kinds`, keeping records in the twin's stand-in folder."""
+    def __init__(self, service: Service, folder: Path, home: Home | None = None) -> None:
+        """Play `service` for a home, keeping records in the twin's stand-in folder."""
         self._service = service
-        self._kinds = {kind.token: kind for kind in kinds}
+        self._kinds = {kind.token: kind for kind in service.kinds}
         self._folder = folder
-        self._record = Record(folder, service)
+        self._home = home or Home()
+        self._record = Record(folder, service.name)
+        self._settings: Properties = {}
 
     def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
         """The version of the SDK it answers for: the engine compares it with the one the program asks for."""
-        return plugin_pb2.PluginInfo(version=sdk.version(self._service))
+        return plugin_pb2.PluginInfo(version=sdk.version(self._service.name))
 
     def Configure(
         self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ConfigureResponse:
         """Say what it understands: secrets, and previews that know a resource's own inputs."""
+        self._settings = reveal(decode(request.args))
+        given = {name for name, value in self._settings.items() if value not in (None, "")}
+        if self._service.credentials and not any(each <= given for each in self._service.credentials):
+            ways = ", or ".join(" and ".join(sorted(each)) for each in self._service.credentials)
+            self._fail(context, f"the provider has no credentials; it needs {ways}")
         return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
     def CheckConfig(
@@ -96,13 +79,15 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         """Refuse what the SDK doesn't know and what the real service would refuse."""
         kind = self._kind(request.urn, context)
         inputs = decode(request.news)
-        failures = [*self._malformed(kind, inputs)]
+        failures = [*shapes.problems(_declared(kind), inputs)]
         if not failures and not has_unknown(inputs):
-            failures = [*kind.refusals(_complete(kind, inputs))]
+            failures = [*kind.refusals(_complete(kind, inputs), self._view(self._record.entries()))]
         return provider_pb2.CheckResponse(
             inputs=request.news,
             failures=[
-                provider_pb2.CheckFailure(property=name, reason=f"the stand-in for {self._service} refuses: {reason}")
+                provider_pb2.CheckFailure(
+                    property=name, reason=f"the stand-in for {self._service.name} refuses: {reason}"
+                )
                 for name, reason in failures
             ],
         )
@@ -110,7 +95,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
     def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
         """Compare inputs with inputs; an input not known yet counts as changed."""
         kind = self._kind(request.urn, context)
-        old, new = (_complete(kind, decode(message)) for message in (request.old_inputs, request.news))
+        old, new = (kind.normal(_complete(kind, decode(message))) for message in (request.old_inputs, request.news))
         changed = {
             name for name in old.keys() | new.keys() if old.get(name) != new.get(name) or has_unknown(new.get(name))
         }
@@ -133,22 +118,30 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         inputs = decode(request.properties)
         if request.preview:
             return provider_pb2.CreateResponse(properties=encode(self._previewed(kind, inputs)))
-        entry = Entry(id="", type=kind.token, urn=request.urn, inputs=redact(inputs), outputs={})
+        entry = Entry(id="", type=kind.token, urn=request.urn, inputs=_sealed(kind, inputs), outputs={})
         made, outputs = self._make(kind, inputs, entry)
-        self._moment("create", request.name, "before")
-        self._record.add(replace(entry, id=made.id, outputs=redact(outputs)))
-        self._moment("create", request.name, "after")
+        entry = replace(entry, id=made.id, outputs=redact(outputs))
+        self._moment(context, "create", request.urn, "before")
+        with self._record.changing() as entries:
+            self._refuse_conflicts(context, kind, inputs, entries)
+            if kind.one_per_id:
+                entries[:] = [each for each in entries if (each.type, each.id) != (kind.token, made.id)]
+            entries.append(entry)
+        self._moment(context, "create", request.urn, "after")
         return provider_pb2.CreateResponse(id=made.id, properties=encode(outputs))
 
     def Read(self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:
-        """Give a thing back by its id, to a refresh or an import; an empty answer if it isn't held."""
+        """Give a thing back as the record has it, to a refresh or an import; an empty answer if it isn't held."""
         kind = self._kind(request.urn, context)
-        entry = self._record.find(kind.token, request.id, request.urn)
+        self._moment(context, "read", request.urn, "before")
+        entry = self._sought(kind, request, context)
         if entry is None:
             return provider_pb2.ReadResponse()
-        # The record holds no secret: those come from the engine's own state where it has one.
-        inputs = {**entry.inputs, **decode(request.inputs)}
-        _, outputs = self._make(kind, inputs, entry)
+        # The record holds no secret: the stand-in works its own out again, others the engine has in its state.
+        given, known = decode(request.inputs), decode(request.properties)
+        inputs = _unsealed(entry.inputs, given)
+        _, worked_out = self._make(kind, inputs, entry)
+        outputs = _unsealed(entry.outputs, {**known, **worked_out})
         return provider_pb2.ReadResponse(id=entry.id, inputs=encode(inputs), properties=encode(outputs))
 
     def Update(self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext) -> provider_pb2.UpdateResponse:
@@ -157,28 +150,48 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         inputs = decode(request.news)
         if request.preview:
             return provider_pb2.UpdateResponse(properties=encode(self._previewed(kind, inputs)))
+        self._moment(context, "update", request.urn, "before")
         entry = self._record.find(kind.token, request.id, request.urn)
         if entry is None:
             self._fail(context, f"there is no {kind.token} with the id {request.id} to update")
         _, outputs = self._make(kind, inputs, entry)
-        self._moment("update", request.name, "before")
-        self._record.replace(entry, replace(entry, inputs=redact(inputs), outputs=redact(outputs)))
-        self._moment("update", request.name, "after")
+        outputs.update({name: entry.outputs[name] for name in kind.lasting & entry.outputs.keys()})
+        # Whose it is: something that was imported now belongs to the resource that imported it.
+        changed = replace(entry, urn=request.urn, inputs=_sealed(kind, inputs), outputs=redact(outputs))
+        with self._record.changing() as entries:
+            self._refuse_conflicts(context, kind, inputs, [each for each in entries if each.serial != entry.serial])
+            entries[:] = [changed if each.serial == entry.serial else each for each in entries]
+        self._moment(context, "update", request.urn, "after")
         return provider_pb2.UpdateResponse(properties=encode(outputs))
 
     def Delete(self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
         """Take a thing off the record; one that isn't there counts as deleted, so a crashed delete can be repeated."""
         kind = self._kind(request.urn, context)
-        self._moment("delete", request.name, "before")
+        self._moment(context, "delete", request.urn, "before")
         entry = self._record.find(kind.token, request.id, request.urn)
         if entry is not None:
-            self._record.remove(entry)
-        self._moment("delete", request.name, "after")
+            gone = () if kind.outlives({**kind.defaults, **entry.inputs}) else (entry.serial,)
+            parts = {each.token for each in self._kinds.values() if each.part_of == kind.token}
+            with self._record.changing() as entries:
+                entries[:] = [
+                    replace(each, urn="") if each.serial == entry.serial else each
+                    for each in entries
+                    if each.serial not in gone and not (each.type in parts and each.id == entry.id)
+                ]
+        self._moment(context, "delete", request.urn, "after")
         return empty_pb2.Empty()
 
     def Invoke(self, request: provider_pb2.InvokeRequest, context: grpc.ServicerContext) -> provider_pb2.InvokeResponse:
-        """Refuse: no service played so far has functions that the program uses."""
-        self._fail(context, f"it does not play the function {request.tok}")
+        """Answer a function that looks something up."""
+        function = self._service.functions.get(request.tok)
+        if function is None:
+            self._fail(context, f"it does not play the function {request.tok}")
+        self._moment(context, "invoke", request.tok, "before")
+        try:
+            result = function(reveal(decode(request.args)), self._view(self._record.entries()))
+        except RefusedError as refusal:
+            self._fail(context, str(refusal))
+        return provider_pb2.InvokeResponse(**{"return": encode(result)})
 
     def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
         """Nothing to do: no call takes long enough to be cut short."""
@@ -190,25 +203,31 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
             self._fail(context, f"it does not play {token}; it plays {', '.join(sorted(self._kinds))}")
         return self._kinds[token]
 
-    def _malformed(self, kind: Kind, inputs: Properties) -> Iterable[tuple[str, str]]:
-        """What is wrong with the inputs by the SDK alone."""
-        known = _declared(kind).inputs
-        for name in inputs.keys() - known.keys():
-            yield name, f"{kind.token} has no property {name!r}; it has {', '.join(sorted(known))}"
-        for name, declared in known.items():
-            value = reveal(inputs.get(name))
-            if value is None:
-                if declared.required:
-                    yield name, f"{kind.token} needs the property {name!r}"
-            elif not isinstance(value, _SHAPES.get(declared.shape, (object,))) and value is not UNKNOWN:
-                yield name, f"{name!r} of {kind.token} must be of type {declared.shape}"
+    def _view(self, entries: Iterable[Entry]) -> View:
+        return View(self._home, self._settings, tuple(entries), self._record.source)
+
+    def _refuse_conflicts(
+        self, context: grpc.ServicerContext, kind: Kind, inputs: Properties, others: Iterable[Entry]
+    ) -> None:
+        for name, reason in kind.conflicts(_complete(kind, inputs), self._view(others)):
+            self._fail(context, f"{name}: {reason}")
+
+    def _sought(self, kind: Kind, request: provider_pb2.ReadRequest, context: grpc.ServicerContext) -> Entry | None:
+        """What a read asks for. An import, which knows nothing but an id, says in it whose the thing is."""
+        imported = not request.inputs.fields and not request.properties.fields
+        if not (imported and kind.import_form):
+            return self._record.find(kind.token, request.id, request.urn)
+        if request.id.count("/") != kind.import_form.count("/"):
+            self._fail(context, f"invalid ID {request.id!r}: expected {kind.import_form}")
+        *_, owner, id = request.id.split("/")
+        entry = self._record.find(kind.token, id, request.urn)
+        owners = (entry.inputs.get("accountId"), entry.inputs.get("zoneId")) if entry else ()
+        return entry if owner in owners else None
 
     def _make(self, kind: Kind, inputs: Properties, entry: Entry) -> tuple[Made, Properties]:
         """What the service answers for these inputs: always the same for the same entry."""
         made = kind.make(_complete(kind, inputs), self._record.source(entry.serial))
-        secret = _declared(kind).secret_outputs
-        worked_out = {name: Secret(value) if name in secret else value for name, value in made.outputs.items()}
-        return made, {**kind.defaults, **inputs, **worked_out}
+        return made, _marked(kind, {**kind.defaults, **inputs, **made.outputs})
 
     def _previewed(self, kind: Kind, inputs: Properties) -> Properties:
         declared = _declared(kind)
@@ -218,19 +237,24 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         }
         return {**kind.defaults, **inputs, **worked_out}
 
-    def _moment(self, method: str, name: str, moment: str) -> None:
-        faults.strike(self._folder, faults.Fault(method, name, moment))
+    def _moment(self, context: grpc.ServicerContext, method: str, of: str, moment: str) -> None:
+        """A moment for which a fault can be armed; `of` is a URN, or a function's token."""
+        name = of.rpartition("::" if "::" in of else ":")[2]
+        wrong = faults.strike(self._folder, method, name, moment, self._service.attempts)
         faults.leave_if_orphaned()
+        if wrong is not None:
+            self._fail(context, wrong)
 
     def _fail(self, context: grpc.ServicerContext, reason: str) -> NoReturn:
-        context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"the stand-in for {self._service}: {reason}")
+        # The code that errors of the real providers have: the engine can't tell what came of the call.
+        context.abort(grpc.StatusCode.UNKNOWN, f"the stand-in for {self._service.name}: {reason}")
         raise AssertionError("abort raises")
 
 
-def serve(service: str, kinds: Iterable[Kind], folder: Path) -> None:
+def serve(service: Service, folder: Path, home: Home) -> None:
     """Serve a stand-in on a free loopback port, print the port as the engine expects, and end with the engine."""
     server = grpc.server(ThreadPoolExecutor(max_workers=16), options=[("grpc.max_receive_message_length", 400 << 20)])
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(StandIn(service, kinds, folder), server)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(StandIn(service, folder, home), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     # How the engine ends its plugins.
@@ -258,3 +282,27 @@ def _complete(kind: Kind, inputs: Properties) -> Properties:
     """Inputs as the service sees them: defaults filled in, secrets unwrapped."""
     given = {name: reveal(value) for name, value in inputs.items() if value is not None}
     return {**kind.defaults, **given}
+
+
+def _marked(kind: Kind, properties: Properties) -> Properties:
+    """Properties with those marked secret that the SDK says are, whether or not the program marked them."""
+    secret = _declared(kind).secret_outputs
+    return {
+        name: Secret(value) if name in secret and not isinstance(value, Secret) else value
+        for name, value in properties.items()
+    }
+
+
+def _sealed(kind: Kind, inputs: Properties) -> Properties:
+    """Inputs as they may stand in the record."""
+    sealed: Properties = redact(_marked(kind, inputs))
+    return sealed
+
+
+def _unsealed(stored: Properties, known: Properties) -> Properties:
+    """Properties of the record, with those that hold a secret taken from elsewhere; left out if nobody has them."""
+    return {
+        name: known.get(name) if is_redacted(value) else value
+        for name, value in stored.items()
+        if not is_redacted(value) or name in known
+    }

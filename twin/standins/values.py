@@ -15,6 +15,7 @@ from google.protobuf import struct_pb2
 
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SEALED = "1b47061264138c4ac30d75fd1eb44270"
+_REDACTED = "[secret]"
 _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 
@@ -72,12 +73,21 @@ def reveal(value: Any) -> Any:
 def redact(value: Any) -> Any:
     """The value with every secret replaced by the text `[secret]`: what may be stored and shown."""
     if isinstance(value, Secret):
-        return "[secret]"
+        return _REDACTED
     if isinstance(value, Mapping):
         return {name: redact(item) for name, item in value.items()}
     if isinstance(value, list):
         return [redact(item) for item in value]
     return value
+
+
+def is_redacted(value: Any) -> bool:
+    """Whether a secret has been taken out of any part of the value."""
+    if isinstance(value, Mapping):
+        return any(is_redacted(item) for item in value.values())
+    if isinstance(value, list):
+        return any(is_redacted(item) for item in value)
+    return bool(value == _REDACTED)
 
 
 def has_unknown(value: Any) -> bool:

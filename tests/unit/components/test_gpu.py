@@ -12,7 +12,7 @@ import home
 from components import gpu
 from components.objects import pod_template
 from components.plan import plan
-from components.workload import Deviation, EveryGpu, Slices
+from components.workload import Deviation, EveryGpu, GpuMemory, Slices
 from home import GpuShare, Home
 
 HOMELAB = Path(__file__).parents[3] / "Pulumi.homelab.yaml"
@@ -52,8 +52,8 @@ def test_the_plugins_config_says_how_the_card_is_shared(
 
 def test_a_share_is_slices_or_the_whole_card() -> None:
     assert gpu.use_of(None) is None
-    assert gpu.use_of(GpuShare(slices=1, vram="1Gi")) == Slices(1)
-    assert gpu.use_of(GpuShare(slices=0, vram="1Gi")) == EveryGpu()
+    assert gpu.use_of(GpuShare(slices=1, vram="1Gi")) == Slices(1, GpuMemory("1Gi"))
+    assert gpu.use_of(GpuShare(slices=0, vram="1Gi")) == EveryGpu(GpuMemory("1Gi"))
     assert gpu.deviations_of(GpuShare(slices=1, vram="1Gi"), None) == {}
     assert set(gpu.deviations_of(GpuShare(slices=0, vram="1Gi"))) == {Deviation.EVERY_GPU}
 

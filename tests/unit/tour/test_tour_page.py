@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from home import HomeError
+from pages.markup import coded, el
 from tests import homes
 from tests.unit.tour.conftest import HOMELAB, ROOT, TODAY
 from tests.unit.tour.outline import Outline, outline
-from tour.markup import coded, el
 from tour.page import page
 from tour.survey import Survey, survey
 from tour.view import Tour, view

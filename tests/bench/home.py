@@ -1,32 +1,25 @@
-"""`make bench`: what the program costs beside doing the same without it, as ratios in one run.
+"""What the program costs beside doing the same without it.
 
 Each way gets a fresh twin. "bare" is a program that registers the very objects that the home's program registers, one
-by one, without components and without policies; "kubectl" applies them as files. No figure here is asserted anywhere.
+by one, without components and without policies; "kubectl" applies them as files.
 """
 
 from __future__ import annotations
 
-import os
-import statistics
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from render import evaluate, files, stack
+from tests.bench.timing import ROOT, quietly, seconds
 from twin import binaries
 from twin.cluster import Twin
 from twin.engine import Engine
 
-ROOT = Path(__file__).resolve().parent.parent
 HOMELAB = ROOT / "Pulumi.homelab.yaml"
-RUNS = 3
 
 BARE_PROGRAM = '''\
 """The home's objects, registered one by one."""
@@ -60,22 +53,17 @@ for one in sorted(objects, key=lambda one: one["kind"] != "Namespace"):
 '''
 
 
-def main() -> int:
-    """Measure everything, `RUNS` times over, and print one table."""
-    console = Console()
-    seconds: dict[str, list[float]] = {}
-    for run in range(1, RUNS + 1):
-        console.print(f"run {run} of {RUNS}", style="dim")
-        for name, value in _measurements():
-            console.print(f"  {name}: {value:.2f} s", style="dim")
-            seconds.setdefault(name, []).append(value)
-    command = [sys.executable, "-m", "pytest", "-m", "not engine", "-n", "auto", "--dist", "loadfile"]
-    seconds["fast tests, once"] = [_seconds(lambda: _quietly(command))]
-    console.print(_table({name: statistics.median(values) for name, values in seconds.items()}))
-    return 0
+BESIDE = {
+    "home: preview": ("bare: preview",),
+    "home: up": ("bare: up", "kubectl: apply and wait"),
+    "home: up again, nothing to do": ("bare: up again, nothing to do",),
+    "bare: up": ("kubectl: apply and wait",),
+}
+"""What each figure is set beside."""
 
 
-def _measurements() -> Iterator[tuple[str, float]]:
+def measurements() -> Iterator[tuple[str, float]]:
+    """Seconds of each way."""
     objects = _objects()
     with tempfile.TemporaryDirectory(prefix="homebrain-bench-") as folder:
         work = Path(folder)
@@ -85,17 +73,17 @@ def _measurements() -> Iterator[tuple[str, float]]:
             yield "twin: start", start
             engine = Engine(twin, capture=True)
             engine.prepare()
-            yield "home: preview", _seconds(engine.preview)
-            yield "home: up", _seconds(engine.up)
-            yield "home: up again, nothing to do", _seconds(engine.up)
+            yield "home: preview", seconds(engine.preview)
+            yield "home: up", seconds(engine.up)
+            yield "home: up again, nothing to do", seconds(engine.up)
         with _twin(work / "bare") as (twin, _):
             engine = Engine(twin, program=_bare_program(work), config=HOMELAB, policy_packs=[], capture=True)
             engine.prepare()
-            yield "bare: preview", _seconds(engine.preview)
-            yield "bare: up", _seconds(engine.up)
-            yield "bare: up again, nothing to do", _seconds(engine.up)
+            yield "bare: preview", seconds(engine.preview)
+            yield "bare: up", seconds(engine.up)
+            yield "bare: up again, nothing to do", seconds(engine.up)
         with _twin(work / "kubectl") as (twin, _):
-            yield "kubectl: apply and wait", _seconds(lambda: _kubectl(twin, work / "objects"))
+            yield "kubectl: apply and wait", seconds(lambda: _kubectl(twin, work / "objects"))
 
 
 def _objects() -> list[dict[str, object]]:
@@ -116,8 +104,8 @@ def _kubectl(twin: Twin, objects: Path) -> None:
     """Apply, namespaces first, and wait as the engine does: until every workload is there."""
     kubectl = [str(binaries.find("kubectl")), "--kubeconfig", str(twin.kubeconfig)]
     namespaces = [str(path) for path in objects.rglob("namespace-*.yaml")]
-    _quietly([*kubectl, "apply", "--server-side", *(word for path in namespaces for word in ("-f", path))])
-    _quietly([*kubectl, "apply", "--server-side", "--force-conflicts", "--recursive", "-f", str(objects)])
+    quietly([*kubectl, "apply", "--server-side", *(word for path in namespaces for word in ("-f", path))])
+    quietly([*kubectl, "apply", "--server-side", "--force-conflicts", "--recursive", "-f", str(objects)])
     for kind in ("deployment", "daemonset", "statefulset"):
         found = subprocess.run([*kubectl, "get", kind, "-A", "-o", "name"], capture_output=True, text=True, check=True)
         if not found.stdout:
@@ -128,7 +116,7 @@ def _kubectl(twin: Twin, objects: Path) -> None:
         for line in listed.stdout.splitlines():
             namespace, name = line.split()[:2]
             if namespace != "kube-system":
-                _quietly([*kubectl, "-n", namespace, "rollout", "status", f"{kind}/{name}", "--timeout=60s"])
+                quietly([*kubectl, "-n", namespace, "rollout", "status", f"{kind}/{name}", "--timeout=60s"])
 
 
 @contextmanager
@@ -140,40 +128,3 @@ def _twin(state: Path) -> Iterator[tuple[Twin, float]]:
         yield twin, time.monotonic() - started
     finally:
         twin.down()
-
-
-def _seconds(action: Callable[[], object]) -> float:
-    started = time.monotonic()
-    action()
-    return time.monotonic() - started
-
-
-def _quietly(command: list[str]) -> None:
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ}, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
-
-
-def _table(median: dict[str, float]) -> Table:
-    table = Table(title=f"Median of {RUNS} runs on {os.cpu_count()} cores")
-    for column, justify in (("what", "left"), ("seconds", "right"), ("beside", "left"), ("ratio", "right")):
-        table.add_column(column, justify=justify)  # type: ignore[arg-type]
-    beside = {
-        "home: preview": "bare: preview",
-        "home: up": "bare: up",
-        "home: up again, nothing to do": "bare: up again, nothing to do",
-        "bare: up": "kubectl: apply and wait",
-    }
-    for name, value in median.items():
-        other = beside.get(name)
-        ratios = [(other, value / median[other])] if other else []
-        if name == "home: up":
-            ratios.append(("kubectl: apply and wait", value / median["kubectl: apply and wait"]))
-        table.add_row(name, f"{value:.2f}", *((ratios[0][0], f"{ratios[0][1]:.2f}") if ratios else ("", "")))
-        for other_name, ratio in ratios[1:]:
-            table.add_row("", "", other_name, f"{ratio:.2f}")
-    return table
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
+from policies.check import PodCheck
 from policies.fault import Fault, must
-from policies.pod import Pod
+from policies.parameters import Parameters
+from policies.quantity import amount
 from policies.rule import Rule, Severity
+from policies.workloads import Workload
 
 BUDGETED: Final = Rule(
     "requests-and-memory-limit",
@@ -19,18 +21,16 @@ BUDGETED: Final = Rule(
 
 # A node's scheduler and its kubelet both go by these; CPU is left unlimited, since a busy node shares it fairly anyway.
 _NEEDED = (("requests", "cpu"), ("requests", "memory"), ("limits", "memory"))
-_NOTHING = re.compile(r"[+-]?0*\.?0*([eE][+-]?[0-9]+|[numkKMGTPE]i?)?")
 
 
 def _amounts_to_something(quantity: object) -> bool:
-    if isinstance(quantity, str):
-        return _NOTHING.fullmatch(quantity) is None
-    return bool(quantity)
+    # What is no quantity at all, the API server refuses.
+    return quantity not in (None, "") and amount(quantity) != 0
 
 
-def budgeted(pod: Pod) -> Iterator[Fault]:
+def budgeted(workload: Workload, parameters: Parameters) -> Iterator[Fault]:
     """Init and regular containers without one of them. Ephemeral containers can't have any."""
-    for container in pod.lasting_containers():
+    for container in workload.pod.lasting_containers():
         for keys in _NEEDED:
             yield from must(
                 container.get("resources", *keys),
@@ -39,3 +39,6 @@ def budgeted(pod: Pod) -> Iterator[Fault]:
                 fix="say what the container needs",
                 found="missing or 0",
             )
+
+
+CHECKS: Final = (PodCheck(BUDGETED, budgeted),)
