@@ -5,17 +5,19 @@ from pathlib import Path
 import pulumi
 import pulumi_kubernetes as kubernetes
 import pulumi_random as random
+import pulumi_tailscale as tailscale
 
 import home
-from components import settings
+from components import settings, tailnet_policy
 from components.cluster import Cluster, ClusterArgs
 from components.demands import controllers
 from components.gpu import Gpu, GpuArgs
 from components.immich import Immich, ImmichArgs
 from components.jellyfin import Jellyfin, JellyfinArgs
-from components.names import GPU, MEDIA, PHOTOS, STORAGE
+from components.names import GPU, MEDIA, PHOTOS, STORAGE, TAILNET, TUNNEL
 from components.plan import plan
 from components.storage import Storage, StorageArgs
+from components.tailnet_door import TailnetDoor, TailnetDoorArgs
 from home import fit
 
 # The home as its stack's config describes it. Every mistake is told here, before anything registers.
@@ -91,5 +93,52 @@ if here.apps.jellyfin and rooms.jellyfin:
         opts=pulumi.ResourceOptions.merge(in_cluster, pulumi.ResourceOptions(depends_on=gpu)),
     )
     pulumi.export("jellyfin", jellyfin.url)
+
+# The public door, a Cloudflare tunnel: the only way in from the internet.
+if here.domain and rooms.connector:
+    # Here and not above: importing Cloudflare's package takes seconds, and not every home has this door.
+    import pulumi_cloudflare as cloudflare
+
+    from components.public_door import PublicDoor, PublicDoorArgs
+
+    public_door = PublicDoor(
+        "public-door",
+        PublicDoorArgs(
+            domain=here.domain,
+            openings=rooms.public,
+            connector=rooms.connector,
+            namespace=cluster.namespaces[TUNNEL],
+        ),
+        opts=pulumi.ResourceOptions(
+            providers=[
+                cluster_provider,
+                cloudflare.Provider("cloudflare", api_token=secrets["cloudflareApiToken"]),
+            ]
+        ),
+    )
+    pulumi.export("public", public_door.urls)
+
+# The tailnet door, Tailscale: people's devices and the home's machines, and what each may reach.
+if home.doors.is_in_a_tailnet(here):
+    tailnet_door = TailnetDoor(
+        "tailnet-door",
+        TailnetDoorArgs(
+            policy=tailnet_policy.policy(here, rooms.tailnet),
+            openings=rooms.tailnet,
+            proxies=rooms.proxies,
+            namespace=cluster.namespaces.get(TAILNET),
+        ),
+        opts=pulumi.ResourceOptions(
+            providers=[
+                cluster_provider,
+                tailscale.Provider(
+                    "tailscale",
+                    oauth_client_id=secrets["tailscaleOauthClientId"],
+                    oauth_client_secret=secrets["tailscaleOauthClientSecret"],
+                ),
+            ]
+        ),
+    )
+    pulumi.export("tailnet", tailnet_door.urls)
 
 pulumi.export("fit", fit.brief(fits))

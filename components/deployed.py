@@ -6,7 +6,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.manifests import arguments
-from components.objects import config_maps, controller, service, service_account
+from components.objects import config_maps, controller, disruption_budget, service, service_account
 from components.workload import Workload
 
 _CONTROLLERS = {
@@ -19,8 +19,8 @@ _CONTROLLERS = {
 class DeployedWorkload(pulumi.ComponentResource):
     """A workload in the cluster.
 
-    Creates its ServiceAccount, its ConfigMaps, its Deployment, StatefulSet or DaemonSet and, where it has ports, its
-    Service.
+    Creates its ServiceAccount, its ConfigMaps, its Deployment, StatefulSet or DaemonSet; where it has ports its Service,
+    where it has replicas a PodDisruptionBudget.
 
     namespace: the handle of the namespace it lives in, so that this exists first.
     """
@@ -48,5 +48,7 @@ class DeployedWorkload(pulumi.ComponentResource):
         )
         if front := service(workload):
             kubernetes.core.v1.Service(workload.name, **arguments(front, namespace), opts=child)
+        if budget := disruption_budget(workload):
+            kubernetes.policy.v1.PodDisruptionBudget(workload.name, **arguments(budget, namespace), opts=child)
         self.name = running.metadata["name"]
         self.register_outputs({"name": self.name})

@@ -1,8 +1,17 @@
-"""Who talks to whom: what a workload declares of its connections. `components.network` makes the policies of it."""
+"""Who talks to whom: what a workload declares of its connections. `components.network` makes the policies of it.
+
+Pods have IPv4 addresses only, as K3s gives them by default: no flow leads to IPv6.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+UdpPorts = tuple[int, ...] | Literal["every"]
+"""Numbers of UDP ports, or every one of them."""
+
+API_SERVER_PORT = 6443
 
 
 @dataclass(frozen=True)
@@ -16,19 +25,34 @@ class ToWorkload:
 
 @dataclass(frozen=True)
 class ToInternet:
-    """Connections to TCP `ports` anywhere outside the home, with the reason that a reader of the policy needs."""
+    """Connections to TCP `ports` and `udp` ones anywhere outside the home, with the reason that a reader of the policy
+    needs."""
 
     reason: str
     ports: tuple[int, ...] = (443,)
+    udp: UdpPorts = ()
 
 
 @dataclass(frozen=True)
 class ToAddress:
-    """Connections to TCP `ports` of one address (CIDR) outside the cluster, with the reason."""
+    """Connections to TCP `ports` and `udp` ones of one address or range (CIDR) outside the cluster, with the reason."""
 
     reason: str
     cidr: str
-    ports: tuple[int, ...]
+    ports: tuple[int, ...] = ()
+    udp: UdpPorts = ()
 
 
-Flow = ToWorkload | ToInternet | ToAddress
+@dataclass(frozen=True)
+class ToApiServer:
+    """Connections to the cluster's API server, with the reason. `cidrs`: where its servers are.
+
+    A policy sees the server's own address: that of the Service `kubernetes`, by which pods call it, is replaced on the
+    way.
+    """
+
+    reason: str
+    cidrs: tuple[str, ...]
+
+
+Flow = ToWorkload | ToInternet | ToAddress | ToApiServer

@@ -11,6 +11,7 @@ import pulumi_random as random
 
 from components import names, storage
 from components.deployed import DeployedWorkload
+from components.doors import Front
 from components.flows import ToInternet, ToWorkload
 from components.gpu import deviations_of, use_of
 from components.manifests import arguments
@@ -49,9 +50,6 @@ UPLOAD_CLAIM = "immich-upload"
 DATABASE_CLAIM = "immich-database"
 QUEUE_CLAIM = "immich-queue"
 MODELS_CLAIM = "immich-models"
-
-# Where K3s puts pods, and so where requests through a door come from.
-POD_NETWORK = "10.42.0.0/16"
 
 
 @dataclass(frozen=True)
@@ -134,7 +132,7 @@ class Immich(pulumi.ComponentResource):
             )
             for part in args.workloads.all
         }
-        self.url = pulumi.Output.format("http://{0}.{1}.svc:{2}", parts[SERVER].name, args.namespace, 2283)
+        self.url = pulumi.Output.format("http://{0}.{1}.svc:{2}", parts[SERVER].name, args.namespace, FRONT.number)
         self.register_outputs({"url": self.url})
 
 
@@ -151,6 +149,10 @@ def workloads(home: Home, images: Mapping[str, Image]) -> ImmichWorkloads:
         database=database(nodes, images["immich-postgres"]),
         queue=queue(nodes, images["valkey"]),
     )
+
+
+FRONT = Front("immich", names.PHOTOS, SERVER, "http", 2283)
+"""What people reach of it."""
 
 
 def libraries(home: Home) -> tuple[MountedShare, ...]:
@@ -170,7 +172,7 @@ def server(home: Home, nodes: tuple[str, ...], gpu: GpuShare | None, image: Imag
         "REDIS_HOSTNAME": QUEUE,
         "IMMICH_MACHINE_LEARNING_URL": f"http://{MACHINE_LEARNING}:3003",
         # Else it would take every visitor for the door that let them in.
-        "IMMICH_TRUSTED_PROXIES": POD_NETWORK,
+        "IMMICH_TRUSTED_PROXIES": names.POD_NETWORK,
         "IMMICH_TELEMETRY_INCLUDE": "all",
         "IMMICH_API_METRICS_PORT": "8081",
         "IMMICH_MICROSERVICES_METRICS_PORT": "8082",
@@ -188,7 +190,7 @@ def server(home: Home, nodes: tuple[str, ...], gpu: GpuShare | None, image: Imag
                 image=image.reference,
                 resources=Resources(cpu="500m", memory="1Gi", memory_limit="4Gi"),
                 env=env,
-                ports={"http": 2283, "metrics-api": 8081, "metrics-jobs": 8082},
+                ports={FRONT.port: FRONT.number, "metrics-api": 8081, "metrics-jobs": 8082},
                 mounts=(
                     Mount("/data", Claim(UPLOAD_CLAIM)),
                     Mount(f"/run/secrets/{PASSWORD}", SecretFiles(PASSWORD)),

@@ -10,6 +10,7 @@ import pulumi_kubernetes as kubernetes
 
 from components import names, storage
 from components.deployed import DeployedWorkload
+from components.doors import Front
 from components.flows import ToInternet
 from components.gpu import deviations_of, use_of
 from components.manifests import arguments
@@ -31,9 +32,11 @@ from home import Home
 from home.apps import JellyfinStorage
 from home.versions import Image
 
-PORT = 8096
 CONFIG_CLAIM = "jellyfin-config"
 CACHE_CLAIM = "jellyfin-cache"
+
+FRONT = Front("jellyfin", names.MEDIA, "jellyfin", "http", 8096)
+"""What people reach of it."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class Jellyfin(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[config, cache, *args.libraries]),
         )
 
-        self.url = pulumi.Output.format("http://{0}.{1}.svc:{2}", server.name, args.namespace, PORT)
+        self.url = pulumi.Output.format("http://{0}.{1}.svc:{2}", server.name, args.namespace, FRONT.number)
         self.register_outputs({"url": self.url})
 
 
@@ -96,8 +99,8 @@ def server(home: Home, images: Mapping[str, Image]) -> Workload:
         "DOTNET_EnableDiagnostics": "0",
     }
     return Workload(
-        name="jellyfin",
-        namespace=names.MEDIA,
+        name=FRONT.workload,
+        namespace=FRONT.namespace,
         nodes=(app.node,) if app.node else (),
         priority=names.PRIORITY_INTERACTIVE,
         user=User(1000, 1000, groups=tuple(sorted({one.share.owner.gid for one in mounted}))),
@@ -109,7 +112,7 @@ def server(home: Home, images: Mapping[str, Image]) -> Workload:
                 image=images["jellyfin"].reference,
                 resources=Resources(cpu="500m", memory="1Gi", memory_limit="4Gi"),
                 env=env,
-                ports={"http": PORT},
+                ports={FRONT.port: FRONT.number},
                 mounts=(
                     Mount("/config", Claim(CONFIG_CLAIM)),
                     Mount("/cache", Claim(CACHE_CLAIM)),

@@ -11,6 +11,11 @@ GPU: Final = "gpu"
 STORAGE: Final = "storage"
 MEDIA: Final = "media"
 PHOTOS: Final = "photos"
+TUNNEL: Final = "tunnel"
+TAILNET: Final = "tailnet"
+
+# Where K3s puts pods, and so where requests through a door come from. Services are in 10.43.0.0/16.
+POD_NETWORK: Final = "10.42.0.0/16"
 
 # Classes that K3s brings along.
 RUNTIME_CLASS_NVIDIA: Final = "nvidia"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from components.flows import Flow, ToAddress, ToInternet, ToWorkload
+from components.flows import API_SERVER_PORT, Flow, ToAddress, ToApiServer, ToInternet, ToWorkload, UdpPorts
 from components.manifests import Manifest
 from components.names import LABEL_NAME, LABEL_NAMESPACE, labels, selector
 from components.workload import Workload
@@ -85,11 +85,13 @@ def _egress(flow: Flow, known: Mapping[tuple[str, str], Workload]) -> Manifest:
     match flow:
         case ToWorkload(namespace, name, port):
             return {"to": [_pods(namespace, name)], "ports": [_tcp(known[namespace, name].ports[port])]}
-        case ToInternet(_, ports):
+        case ToInternet(_, ports, udp):
             anywhere_else = {"cidr": "0.0.0.0/0", "except": list(PRIVATE_RANGES)}
-            return {"to": [{"ipBlock": anywhere_else}], "ports": [_tcp(port) for port in ports]}
-        case ToAddress(_, cidr, ports):
-            return {"to": [{"ipBlock": {"cidr": cidr}}], "ports": [_tcp(port) for port in ports]}
+            return {"to": [{"ipBlock": anywhere_else}], "ports": [*map(_tcp, ports), *_udp(udp)]}
+        case ToAddress(_, cidr, ports, udp):
+            return {"to": [{"ipBlock": {"cidr": cidr}}], "ports": [*map(_tcp, ports), *_udp(udp)]}
+        case ToApiServer(_, cidrs):
+            return {"to": [{"ipBlock": {"cidr": cidr}} for cidr in cidrs], "ports": [_tcp(API_SERVER_PORT)]}
 
 
 def _pods(namespace: str, name: str) -> Manifest:
@@ -101,6 +103,10 @@ def _pods(namespace: str, name: str) -> Manifest:
 
 def _tcp(port: int) -> Manifest:
     return {"protocol": "TCP", "port": port}
+
+
+def _udp(ports: UdpPorts) -> list[Manifest]:
+    return [{"protocol": "UDP"}] if ports == "every" else [{"protocol": "UDP", "port": port} for port in ports]
 
 
 # K3s runs CoreDNS in kube-system under this label.

@@ -88,10 +88,28 @@ def controller(workload: Workload) -> Manifest:
         spec["replicas"] = workload.replicas
     if workload.kind == "StatefulSet":
         spec["serviceName"] = workload.name
-    if workload.kind == "Deployment" and _writes_to_a_claim(workload):
+    if workload.kind == "Deployment" and (not workload.overlap or _writes_to_a_claim(workload)):
         # Two pods at once on one volume would corrupt what they share: SQLite, caches.
         spec["strategy"] = {"type": "Recreate"}
     return {"apiVersion": "apps/v1", "kind": workload.kind, "metadata": _metadata(workload), "spec": spec}
+
+
+def disruption_budget(workload: Workload) -> Manifest | None:
+    """A PodDisruptionBudget that keeps all replicas but one while nodes are drained, or None for a single replica: a
+    budget would only keep its node from ever being drained."""
+    if workload.kind == "DaemonSet" or workload.replicas < 2:
+        return None
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": _metadata(workload),
+        "spec": {
+            "maxUnavailable": 1,
+            "selector": {"matchLabels": names.selector(workload.name)},
+            # A pod that isn't ready holds nothing up: its node may be drained.
+            "unhealthyPodEvictionPolicy": "AlwaysAllow",
+        },
+    }
 
 
 def pod_template(workload: Workload) -> Manifest:
@@ -138,6 +156,16 @@ def _pod_spec(workload: Workload) -> Manifest:
         spec["volumes"] = [{"name": name, **_volume_source(volume, workload)} for name, volume in volumes.items()]
     if workload.nodes:
         spec["affinity"] = {"nodeAffinity": _node_affinity(workload.nodes)}
+    if workload.replicas > 1:
+        # Preferred, not demanded: with one node in service, all replicas run there.
+        spec["topologySpreadConstraints"] = [
+            {
+                "maxSkew": 1,
+                "topologyKey": names.LABEL_HOSTNAME,
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": names.selector(workload.name)},
+            }
+        ]
     tolerations = [dict(one) for one in workload.tolerations]
     if any(one.gpu for one in workload.every_container):
         spec["runtimeClassName"] = names.RUNTIME_CLASS_NVIDIA

@@ -238,6 +238,10 @@ class Workload:
     """Names of the nodes that may run it; none means any."""
     tolerations: tuple[Mapping[str, str], ...] = ()
     replicas: int = 1
+    """More than one are spread over the nodes, and a drained node takes one at a time."""
+    overlap: bool = True
+    """Whether an old pod of a Deployment may still run while its successor starts. Where both would write to one claim
+    they never do."""
     priority: str = names.PRIORITY_INTERACTIVE
     host_network: bool = False
     api_token: bool = False

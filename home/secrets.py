@@ -36,7 +36,7 @@ CLOUDFLARE_API_TOKEN = Secret(
 TAILSCALE_OAUTH_CLIENT_ID = Secret(
     key="tailscaleOauthClientId",
     what="the id of a Tailscale OAuth client with the tag tag:homebrain, which may write Policy File, DNS, Feature "
-    "Settings and Auth Keys",
+    "Settings, Networking Settings and Auth Keys",
     when="an app has the tailnet door, or a node joined over the tailnet",
 )
 TAILSCALE_OAUTH_CLIENT_SECRET = Secret(

@@ -26,9 +26,36 @@ PROJECT = "homebrain"
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 a mark, not a secret
 
+
+def _secret(value: str) -> Mapping[str, str]:
+    """A secret value as it goes over the wire."""
+    return {SIGNATURE: SECRET, "value": value}
+
+
 # What a provider would make up, by resource type.
 COMPUTED: Mapping[str, Mapping[str, Any]] = {
-    "random:index/randomPassword:RandomPassword": {"result": {SIGNATURE: SECRET, "value": "generated-password"}},
+    "random:index/randomPassword:RandomPassword": {"result": _secret("generated-password")},
+    "cloudflare:index/zeroTrustAccessApplication:ZeroTrustAccessApplication": {"aud": "generated-audience-tag"},
+    "cloudflare:index/zeroTrustAccessServiceToken:ZeroTrustAccessServiceToken": {
+        "clientId": "generated-client-id",
+        "clientSecret": _secret("generated-client-secret"),
+    },
+    "tailscale:index/tailnetKey:TailnetKey": {"key": _secret("generated-auth-key")},
+}
+
+# What a provider would answer to a function, by its token. Nothing is asked that isn't here.
+ANSWERS: Mapping[str, Mapping[str, Any]] = {
+    "cloudflare:index/getZone:getZone": {
+        "zoneId": "generated-zone-id",
+        "account": {"id": "generated-account-id", "name": "the account"},
+    },
+    "cloudflare:index/getZeroTrustOrganization:getZeroTrustOrganization": {
+        "authDomain": "generated-team.cloudflareaccess.com",
+    },
+    # As the provider has it: not marked as secret.
+    "cloudflare:index/getZeroTrustTunnelCloudflaredToken:getZeroTrustTunnelCloudflaredToken": {
+        "token": "generated-tunnel-token",
+    },
 }
 
 
@@ -154,7 +181,7 @@ class _Recorder(mocks.MockMonitor):
     """A resource monitor that answers as if everything were created at once, and writes down what it was asked."""
 
     def __init__(self) -> None:
-        super().__init__(_NoCalls())
+        super().__init__(_Answers())
         self.registrations: list[Registration] = []
         self.outputs: dict[str, Mapping[str, Any]] = {}
         self.stack = ""
@@ -202,14 +229,16 @@ def _registration(request: Any, urn: str, inputs: Any, *, custom: bool, read: bo
     )
 
 
-class _NoCalls(mocks.Mocks):
-    """Answers no provider function: the program calls none."""
+class _Answers(mocks.Mocks):
+    """Answers the provider functions that the program calls, and no other."""
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         raise NotImplementedError("the recorder registers resources itself")
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
-        raise NotImplementedError(f"no answer to the provider function {args.token} without an engine")
+        if args.token not in ANSWERS:
+            raise NotImplementedError(f"no answer to the provider function {args.token} without an engine")
+        return {**args.args, **ANSWERS[args.token]}, []
 
 
 def _plain(value: Any) -> Any:

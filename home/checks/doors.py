@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 
 from home.apps import App
 from home.checks.repeated import repeated
@@ -91,6 +92,20 @@ def machine_names_are_free(home: Home) -> Iterator[Problem]:
             )
 
 
+def api_servers_have_an_address(home: Home) -> Iterator[Problem]:
+    """The proxies of the tailnet door keep their state in the cluster, and may talk to nothing that isn't named."""
+    doors = [f"apps.{name}.doors" for name, app in home.apps.by_name.items() if "tailnet" in app.doors]
+    for i, node in enumerate(home.nodes):
+        given = [address for address in (node.addresses.lan, node.addresses.tailnet) if address]
+        if doors and node.role == "server" and not any(ip_address(address).version == 4 for address in given):
+            yield Problem(
+                f"nodes[{i}].addresses",
+                f"names no IPv4 address of {node.name}, but what opens the tailnet door ({doors[0]}) has to reach the "
+                "API server there; write lan, tailnet or both",
+                (f"nodes[{i}].role", doors[0]),
+            )
+
+
 def roles_are_unique(home: Home) -> Iterator[Problem]:
     """A role given twice is most likely another one misspelt by hand."""
     for name, app in home.apps.by_name.items():
@@ -164,6 +179,7 @@ CHECKS = (
     public_apps_have_a_hostname,
     hostnames_are_unique,
     machine_names_are_free,
+    api_servers_have_an_address,
     roles_are_unique,
     roles_are_held,
     somebody_may_come_in,
