@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twin.readback.network_policies import Address, End, NetworkPolicies, Pod, Protocol, selects
+from twin.exposure.network_policies import Address, End, NetworkPolicies, Pod, Protocol, selects
 
 NAMESPACES = {
     "photos": {"kubernetes.io/metadata.name": "photos", "room": "photos"},

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from exposure.shape import Exposure, Kind, Row
-from twin.readback import home_network, internet, tailnet
-from twin.readback.cluster import K3S, Cluster
-from twin.readback.found import Found, Machines
-from twin.readback.snapshot import Snapshot
+from twin.exposure import home_network, internet, tailnet
+from twin.exposure.cluster import K3S, Cluster
+from twin.exposure.found import Found, Machines
+from twin.exposure.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from home.model import Home
@@ -61,7 +61,7 @@ def _machines(home: Home) -> Iterator[tuple[str, str, str | None, str | None]]:
 
 
 def _tailnet(snapshot: Snapshot, home: Home, machines: Machines) -> tailnet.Tailnet:
-    from twin.readback.tailnet_rules import rules_of
+    from twin.exposure.tailnet_rules import rules_of
 
     people: dict[str, dict[str, str]] = {"owner": {}, "family": {}, "guest": {}}
     for person in home.people:

@@ -8,8 +8,8 @@ from ipaddress import ip_address
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from twin.readback.network_policies import Address, Answer, NetworkPolicies, Pod, Protocol, selects
-from twin.readback.snapshot import Credential, Object, Place, Snapshot
+from twin.exposure.network_policies import Address, Answer, NetworkPolicies, Pod, Protocol, selects
+from twin.exposure.snapshot import Credential, Object, Place, Snapshot
 
 K3S: Final = "kube-system"
 """The namespace of K3s' own pods, which no home describes."""

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from exposure import shape
-from twin.readback.access import Access, Verdict
-from twin.readback.cluster import Cluster, Running, Unresolved
-from twin.readback.found import Found, Machines, ending
-from twin.readback.snapshot import Credential, Snapshot
+from twin.exposure.access import Access, Verdict
+from twin.exposure.cluster import Cluster, Running, Unresolved
+from twin.exposure.found import Found, Machines, ending
+from twin.exposure.snapshot import Credential, Snapshot
 from twin.standins.cloudflare import DNS_RECORD, TUNNEL, TUNNEL_CONFIG
 from twin.standins.record import Entry
 

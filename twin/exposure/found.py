@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from exposure import shape
 from exposure.shape import COLUMNS, Cell, Kind, Row, Way, cell, row
-from twin.readback.cluster import Running, Target
+from twin.exposure.cluster import Running, Target
 
 
 class Found:

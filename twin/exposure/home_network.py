@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from exposure import shape
 from exposure.shape import Port
-from twin.readback.cluster import K3S, Cluster, Running
-from twin.readback.found import Found, Machines, ending
-from twin.readback.network_policies import Address, Protocol
+from twin.exposure.cluster import K3S, Cluster, Running
+from twin.exposure.found import Found, Machines, ending
+from twin.exposure.network_policies import Address, Protocol
 
 # Beside those that policies name: a port that nobody has a reason to name.
 _SOME_PORTS = (1, 65535)

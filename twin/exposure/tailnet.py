@@ -14,9 +14,9 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from exposure import shape
 from exposure.shape import Port
-from twin.readback.cluster import Cluster, Container, Running, Target, Unresolved
-from twin.readback.found import Found, Machines, ending
-from twin.readback.snapshot import Snapshot
+from twin.exposure.cluster import Cluster, Container, Running, Target, Unresolved
+from twin.exposure.found import Found, Machines, ending
+from twin.exposure.snapshot import Snapshot
 from twin.standins.tailscale import DNS_PREFERENCES, TAILNET_KEY, TAILNET_SETTINGS
 
 NAMES: Final = "names/tailnet"
