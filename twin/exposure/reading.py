@@ -10,6 +10,7 @@ from twin.exposure import home_network, internet, tailnet
 from twin.exposure.cluster import K3S, Cluster
 from twin.exposure.found import Found, Machines
 from twin.exposure.snapshot import Snapshot
+from twin.exposure.tailnet_rules import rules_of
 
 if TYPE_CHECKING:
     from home.model import Home
@@ -61,8 +62,6 @@ def _machines(home: Home) -> Iterator[tuple[str, str, str | None, str | None]]:
 
 
 def _tailnet(snapshot: Snapshot, home: Home, machines: Machines) -> tailnet.Tailnet:
-    from twin.exposure.tailnet_rules import rules_of
-
     people: dict[str, dict[str, str]] = {"owner": {}, "family": {}, "guest": {}}
     for person in home.people:
         people[person.role][person.name] = person.email

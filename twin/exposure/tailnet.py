@@ -38,8 +38,9 @@ class Rules(Protocol):
         """Who may give a machine which tag."""
 
     @property
-    def strangers(self) -> Sequence[str]:
-        """People whom the policy names, and somebody whom it doesn't, none of whom belongs to the home."""
+    def strangers(self) -> Mapping[str, str]:
+        """People whom the policy names, and kinds of whom it doesn't, none of whom belongs to the home: by what a way
+        calls them."""
 
     @property
     def funnels(self) -> Sequence[str]:
@@ -105,8 +106,8 @@ class Tailnet:
         for tag in self.rules.tag_owners:
             if tag != MACHINE_TAG:
                 yield Somebody(shape.OTHERS, tag, (tag,))
-        for stranger in self.rules.strangers:
-            yield Somebody(shape.OTHERS, stranger, (stranger,))
+        for name, login in self.rules.strangers.items():
+            yield Somebody(shape.OTHERS, name, (login,))
 
     def lets(self, somebody: Somebody, targets: Iterable[str], port: int, protocol: shape.Protocol = "tcp") -> bool:
         """Whether the policy lets somebody reach a machine that is known as any of `targets`."""
