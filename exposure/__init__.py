@@ -7,8 +7,8 @@ nothing of homes, of Kubernetes or of doors; imports `pages`, of ours, for the p
 
 from __future__ import annotations
 
-from exposure.difference import Differing, differences
-from exposure.shape import COLUMNS, Cell, Column, Exposure, Kind, Row, Way, cell, row
+from exposure.difference import Differing, arranged, difference_data, differences
+from exposure.shape import COLUMNS, Cell, Column, Exposure, Kind, Row, Way, as_data, cell, from_data, row
 
 __all__ = [
     "COLUMNS",
@@ -19,7 +19,11 @@ __all__ = [
     "Kind",
     "Row",
     "Way",
+    "arranged",
+    "as_data",
     "cell",
+    "difference_data",
     "differences",
+    "from_data",
     "row",
 ]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
-from exposure.shape import COLUMNS, Cell, Column, Exposure, Row, Way
+from exposure.shape import COLUMNS, Cell, Column, Exposure, Row, Way, cell_data
 
 _NOT_THERE = Cell((), "there is nothing of that name")
 
@@ -63,3 +64,29 @@ def _said(cell: Cell, alone: tuple[Way, ...]) -> str:
     if not cell.is_open:
         return f"no, because {cell.why}" if cell.why else "no"
     return f"yes, by {'; '.join(map(str, alone))}" if alone else "yes, by nothing more"
+
+
+def arranged(found: Exposure, described: Exposure) -> Exposure:
+    """What was found, in the order and by the names of what is described; what only was found comes last."""
+    there = {row.key: row for row in found.rows}
+    rows = [
+        replace(row, cells=there[row.key].cells if row.key in there else (_NOT_THERE,) * len(COLUMNS))
+        for row in described.rows
+    ]
+    rows += [row for row in found.rows if row.key not in described]
+    return replace(found, rows=tuple(rows))
+
+
+def difference_data(told: Iterable[Differing]) -> list[dict[str, Any]]:
+    """Differences as plain data for JSON: `[{"row": key, "column": key, "described": cell, "found": cell, "said"}]`,
+    with cells as in `shape.as_data`."""
+    return [
+        {
+            "row": one.row.key,
+            "column": one.column.key,
+            "described": cell_data(one.described),
+            "found": cell_data(one.found),
+            "said": str(one),
+        }
+        for one in told
+    ]

@@ -260,6 +260,8 @@ def as_data(exposure: Exposure) -> dict[str, Any]:
 
     `{"home", "origin", "notes": [...], "columns": [{"key", "group", "title", "meaning"}], "rows": [{"key", "kind",
     "group", "title", "cells": {"internet": {"open": true, "ways": [{"steps": [...], "whom": [...]}], "why": ""}}}]}`
+
+    `exposure/schema.json` has its schema.
     """
     return {
         "home": exposure.home,
@@ -274,7 +276,7 @@ def as_data(exposure: Exposure) -> dict[str, Any]:
                 "kind": one.kind,
                 "group": one.group,
                 "title": one.title,
-                "cells": {column.key: _cell_data(one[column.key]) for column in COLUMNS},
+                "cells": {column.key: cell_data(one[column.key]) for column in COLUMNS},
             }
             for one in exposure.rows
         ],
@@ -300,7 +302,8 @@ def from_data(data: Mapping[str, Any]) -> Exposure:
     )
 
 
-def _cell_data(found: Cell) -> dict[str, Any]:
+def cell_data(found: Cell) -> dict[str, Any]:
+    """A cell as `as_data` has it."""
     ways = [{"steps": list(way.steps), "whom": list(way.whom)} for way in found.ways]
     return {"open": found.is_open, "ways": ways, "why": found.why}
 

@@ -15,6 +15,6 @@ that doesn't know this one.
 from __future__ import annotations
 
 from home.exposure.deriving import expected
-from home.exposure.planning import Outward, Planned, ToPort, planned, planned_of
+from home.exposure.planning import Outward, Planned, ToPort, name_of, planned, planned_of
 
-__all__ = ["Outward", "Planned", "ToPort", "expected", "planned", "planned_of"]
+__all__ = ["Outward", "Planned", "ToPort", "expected", "name_of", "planned", "planned_of"]

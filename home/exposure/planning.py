@@ -72,6 +72,11 @@ class Planned:
         return f"{self.namespace}/{self.name}"
 
 
+def name_of(stack_file: str | Path) -> str:
+    """What the home in a stack's config file is called: `homelab`, for `Pulumi.homelab.yaml`."""
+    return Path(stack_file).stem.removeprefix("Pulumi.")
+
+
 def planned(stack_file: str | Path) -> tuple[Planned, ...]:
     """What the program plans for the home in a stack's config file.
 
