@@ -217,6 +217,9 @@ def _shared_claims(objects: Objects) -> Iterator[Problem]:
                 yield name.should(f"a claim of its own: {first.whole.resource} writes to this one")
 
 
+_ASKED_FOR = {"secrets": "Secret", "configmaps": "ConfigMap"}
+
+
 def _unused(objects: Objects) -> Iterator[Problem]:
     used: set[tuple[str, str, str]] = set()
     for pods in objects.pods:
@@ -226,6 +229,13 @@ def _unused(objects: Objects) -> Iterator[Problem]:
         for _, ref in volume.get("spec", "csi").entries():
             if isinstance(ref.value, dict) and "namespace" in ref.value:
                 used.add(("Secret", ref.get("namespace").text, ref.get("name").text))
+    # What a pod asks the API server for, a role lets it at by its name.
+    for role in objects.of("Role"):
+        for rule in role.get("rules").items():
+            kinds = [kind for resource, kind in _ASKED_FOR.items() if resource in (rule.get("resources").value or ())]
+            used |= {
+                (kind, namespace_of(role), one.text) for kind in kinds for one in rule.get("resourceNames").items()
+            }
     for kind in ("ServiceAccount", "Secret", "ConfigMap", "PersistentVolumeClaim"):
         for one in objects.of(kind):
             if kind == "ServiceAccount" and name_of(one) == "default":

@@ -67,6 +67,7 @@ class Value(Row):
     inside: str | None = None
     beneath: str | None = None
     file: bool = False
+    pod_field: str | None = Field(None, alias="field")
     address: Address | None = None
     agrees: Agreement | None = None
     when_tag: Mapping[str, tuple[str, ...]] = Field(default_factory=dict, alias="whenTag")

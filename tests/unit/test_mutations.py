@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import references
-from policies import pod, pod_security
+from policies import exceptions, pod, pod_security
 from policies.parameters import DEFAULTS
 from policies.resource import Resource
-from policies.rules import POD_CHECKS
+from policies.rules import POD_CHECKS, RULES
 from policies.workloads import workloads
 from tests.unit.references.rendered import REMOVED, Object, Steps, edited, homelab, label, spelt, steps, texts
 
@@ -317,15 +317,16 @@ def caught(objects: list[Object]) -> Iterator[tuple[str, str]]:
         if one["kind"] == "Namespace"
     }
     # Which plugins may be privileged is for the pack's exceptions to say.
-    excepted = ("unprivileged", "host-path", "host-namespaces", "probes")
-    checks = [check for check in POD_CHECKS if check.rule.name not in excepted]
+    granted = exceptions.load(exceptions.FILE, RULES)
     for one in objects:
         if one["kind"] not in ("Deployment", "StatefulSet", "DaemonSet"):
             continue
         template, faults = pod.read(one["spec"]["template"])
         level = levels.get(one["metadata"]["namespace"], "restricted")
         faults += [fault for _, fault in pod_security.faults(template, level)]
-        (workload,) = workloads(Resource("", f"kubernetes:apps/v1:{one['kind']}", "", one))
+        resource = Resource("", f"kubernetes:apps/v1:{one['kind']}", one["metadata"]["name"], one)
+        (workload,) = workloads(resource)
+        checks = [check for check in POD_CHECKS if not any(one.covers(check.rule, resource) for one in granted)]
         judged = [fault for check in checks for fault in check.faults(workload, DEFAULTS)]
         faults += [replace(fault, path=fault.path.removeprefix("spec.template.")) for fault in judged]
         yield from ((label(one), fault.path) for fault in faults)

@@ -21,7 +21,7 @@ EXPENDABLE = {"jellyfin-cache", "immich-models"}
 def homelab() -> Evaluation:
     """The owner's home."""
     config = stack.read(HOMELAB)
-    return evaluate(config.values, {**config.secrets, "nasPassword": "correct horse"})
+    return evaluate(config.values, {**config.secrets, **dict.fromkeys(config.secrets, "correct horse")})
 
 
 def kinds(evaluation: Evaluation) -> set[str]:
@@ -44,7 +44,7 @@ def test_no_two_resources_declare_the_same_object(homelab: Evaluation) -> None:
 def test_every_resource_names_its_provider(homelab: Evaluation) -> None:
     prefix = "pulumi:providers:"
     providers = {one.type.removeprefix(prefix): one for one in homelab.registrations if one.type.startswith(prefix)}
-    assert sorted(providers) == ["kubernetes", "random"]
+    assert sorted(providers) == ["cloudflare", "kubernetes", "random", "tailscale"]
     custom = [one for one in homelab.registrations if one.custom and not one.type.startswith(prefix)]
     assert custom
     for one in custom:
@@ -54,13 +54,25 @@ def test_every_resource_names_its_provider(homelab: Evaluation) -> None:
 
 def test_every_resource_but_a_room_lives_in_a_room(homelab: Evaluation) -> None:
     top = [one for one in homelab.registrations if one.parent.endswith("homebrain-homelab") or not one.parent]
-    assert sorted(one.name for one in top) == ["cluster", "cluster", "gpu", "immich", "jellyfin", "random", "storage"]
+    assert sorted(one.name for one in top) == [
+        "cloudflare",
+        "cluster",
+        "cluster",
+        "gpu",
+        "immich",
+        "jellyfin",
+        "public-door",
+        "random",
+        "storage",
+        "tailnet-door",
+        "tailscale",
+    ]
     assert {one.type.split(":")[0] for one in top} == {"homebrain", "pulumi"}
 
 
 def test_every_component_registers_its_outputs(homelab: Evaluation) -> None:
     components = [one for one in homelab.registrations if not one.custom]
-    assert len(components) == 12
+    assert len(components) == 17
     assert [one.urn for one in components if not homelab.outputs.get(one.urn)] == []
 
 
@@ -87,10 +99,24 @@ def test_data_lies_on_a_class_that_keeps_it(homelab: Evaluation) -> None:
 
 def test_secrets_are_marked_and_stand_nowhere_else(homelab: Evaluation) -> None:
     secrets = {one.name: one for one in homelab.of_type("kubernetes:core/v1:Secret")}
-    assert sorted(secrets) == ["immich-database-password", "nas-credentials"]
-    for one in secrets.values():
+    assert sorted(secrets) == [
+        "cloudflared-token",
+        "immich-database-password",
+        "nas-credentials",
+        "proxy-immich-key",
+        "proxy-immich-state",
+        "proxy-jellyfin-key",
+        "proxy-jellyfin-state",
+    ]
+    for name, one in secrets.items():
+        if name.endswith("-state"):
+            # The proxy fills it itself.
+            assert "stringData" not in one.inputs
+            continue
         data = one.inputs["stringData"]
-        assert isinstance(data, Secret) or isinstance(data["password"], Secret)
+        assert isinstance(data, Secret) or all(
+            isinstance(one, Secret) for key, one in data.items() if key != "username"
+        )
     everything = repr([one.inputs for one in homelab.registrations]) + repr(homelab.outputs) + repr(homelab.exports)
     assert "correct horse" not in everything
     assert "generated-password" not in everything
@@ -115,6 +141,8 @@ def test_every_pod_meets_the_level_of_its_namespace(homelab: Evaluation) -> None
         "media": "restricted",
         "photos": "restricted",
         "storage": "privileged",
+        "tailnet": "restricted",
+        "tunnel": "restricted",
     }
     for namespace, pod in pods(homelab):
         if levels[namespace] != "privileged":

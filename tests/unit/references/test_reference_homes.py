@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 import references
-from home import versions
+from home import secrets, versions
 from tests.homes import changed, config
 from tests.unit.references.rendered import change, homelab, named, objects, steps
 
-SECRETS = {"nasPassword": "correct horse"}
+SECRETS = {secret.key: "correct horse" for secret in secrets.ALL}
 
 
 def said(problems: list[references.Problem]) -> list[str]:

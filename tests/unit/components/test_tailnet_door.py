@@ -1,0 +1,111 @@
+"""The tailnet door: a proxy for each app, unprivileged, that may touch one Secret and reach one app."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+import pytest
+import yaml
+
+import tailnet
+from home import secrets
+from render import Evaluation, evaluate
+from render.program import Secret
+from tests.homes import changed
+from tests.unit.components.homes import HOMELAB
+
+ACL = "tailscale:index/acl:Acl"
+KEY = "tailscale:index/tailnetKey:TailnetKey"
+HIDDEN = {secret.key: "correct horse" for secret in secrets.ALL}
+
+
+@cache
+def _rendered(text: str) -> Evaluation:
+    return evaluate(yaml.safe_load(text), HIDDEN, stack="homelab")
+
+
+def rendered(*edits: dict[str, Any]) -> Evaluation:
+    return _rendered(yaml.safe_dump(changed(HOMELAB, list(edits))))
+
+
+def test_the_policy_is_never_overwritten_unasked_and_comes_before_every_key() -> None:
+    evaluation = rendered()
+    [policy] = evaluation.of_type(ACL)
+    assert "overwriteExistingContent" not in policy.inputs
+    assert tailnet.parse(policy.inputs["acl"]).failed_tests() == ()
+    keys = evaluation.of_type(KEY)
+    assert {one.name for one in keys} == {"immich", "jellyfin"}
+    for key in keys:
+        assert policy.urn in key.depends_on
+        assert key.inputs["tags"] == [f"tag:app-{key.name}"]
+        assert (key.inputs["reusable"], key.inputs["preauthorized"]) == (False, True)
+        assert 0 < key.inputs["expiry"] <= 90 * 24 * 3600
+
+
+def test_names_and_their_certificates_are_switched_on() -> None:
+    evaluation = rendered()
+    [names] = evaluation.of_type("tailscale:index/dnsPreferences:DnsPreferences")
+    [settings] = evaluation.of_type("tailscale:index/tailnetSettings:TailnetSettings")
+    assert (names.inputs["magicDns"], settings.inputs["httpsEnabled"]) == (True, True)
+    assert names.urn in settings.depends_on
+
+
+SERVICES = {"immich": "immich-server.photos.svc:2283", "jellyfin": "jellyfin.media.svc:8096"}
+
+
+@pytest.mark.parametrize(("app", "service"), SERVICES.items())
+def test_a_proxy_serves_its_app_over_https_and_nothing_to_the_internet(app: str, service: str) -> None:
+    config = rendered().named("kubernetes:core/v1:ConfigMap", f"proxy-{app}-serve")
+    serve = json.loads(config.inputs["data"]["serve.json"])
+    assert serve["TCP"] == {"443": {"HTTPS": True}}
+    assert serve["Web"] == {"${TS_CERT_DOMAIN}:443": {"Handlers": {"/": {"Proxy": f"http://{service}"}}}}
+    assert not any(serve["AllowFunnel"].values())
+
+
+@pytest.mark.parametrize("app", ["immich", "jellyfin"])
+def test_a_proxy_may_touch_its_own_state_and_nothing_else(app: str) -> None:
+    evaluation = rendered()
+    role = evaluation.named("kubernetes:rbac.authorization.k8s.io/v1:Role", f"proxy-{app}").inputs
+    assert role["rules"] == [
+        {
+            "apiGroups": [""],
+            "resources": ["secrets"],
+            "resourceNames": [f"proxy-{app}-state"],
+            "verbs": ["get", "update", "patch"],
+        }
+    ]
+    pod = evaluation.named("kubernetes:apps/v1:Deployment", f"proxy-{app}").inputs["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    assert pod["securityContext"]["runAsUser"] == 1000
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    env = {one["name"]: one.get("value") for one in container["env"]}
+    assert (env["TS_USERSPACE"], env["TS_KUBE_SECRET"]) == ("true", f"proxy-{app}-state")
+    assert (env["TS_AUTHKEY"] or "").startswith("file:/")
+    key = evaluation.named("kubernetes:core/v1:Secret", f"proxy-{app}-key").inputs["stringData"]
+    assert isinstance(key, Secret) or isinstance(key["authkey"], Secret)
+
+
+def test_closing_the_tailnet_door_of_an_app_changes_what_is_about_that_app_and_the_policy() -> None:
+    both = {one.urn: repr(one.inputs) for one in rendered().registrations}
+    one = {
+        each.urn: repr(each.inputs)
+        for each in rendered({"path": "apps.jellyfin.doors", "set": ["public"]}).registrations
+    }
+    assert one.keys() - both.keys() == set()
+    assert all("jellyfin" in urn for urn in both.keys() - one.keys())
+    assert {urn.rpartition("$")[2] for urn in one if one[urn] != both[urn]} == {
+        f"{ACL}::policy",
+        "kubernetes:networking.k8s.io/v1:NetworkPolicy::media-jellyfin",
+    }
+
+
+def test_a_home_without_a_tailnet_has_no_trace_of_one() -> None:
+    evaluation = rendered(
+        {"path": "tailnet", "remove": True},
+        {"path": "nodes[1].joinedOver", "remove": True},
+        *({"path": f"apps.{app}.doors", "set": ["public"]} for app in ("immich", "jellyfin", "api")),
+        *({"path": f"apps.{app}", "remove": True} for app in ("transcode", "fileBrowser", "argocd", "monitoring")),
+    )
+    assert not any("tailscale" in one.type for one in evaluation.registrations)
