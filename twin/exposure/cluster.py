@@ -14,6 +14,8 @@ from twin.exposure.snapshot import Credential, Object, Place, Snapshot
 K3S: Final = "kube-system"
 """The namespace of K3s' own pods, which no home describes."""
 
+ANY_OTHER_POD: Final = "any other pod"
+
 _FINISHED = ("Succeeded", "Failed")
 _DEFAULT_PORTS: Final[Mapping[str, int]] = {"http": 80, "ws": 80, "https": 443, "wss": 443, "ssh": 22, "rdp": 3389}
 _PUBLISHED: Final = ("NodePort", "LoadBalancer")
@@ -200,6 +202,13 @@ class Cluster:
                     yield f"any node:{listed['port']}", targets
                 for address in spec.get("externalIPs") or ():
                     yield f"{address}:{listed['port']}", targets
+
+    @property
+    def to_come(self) -> tuple[Running, ...]:
+        """For each namespace in which something runs, but K3s' own, a pod that isn't there: one without a label, such
+        as somebody may start there tomorrow. What a namespace denies by default, it alone feels."""
+        namespaces = sorted({one.namespace for one in self.running} - {K3S})
+        return tuple(Running(one, ANY_OTHER_POD, (Pod(one, ANY_OTHER_POD),), ()) for one in namespaces)
 
     def credentials(self, one: Running) -> frozenset[Credential]:
         """What the Secrets that its pods are given open."""

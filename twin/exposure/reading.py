@@ -88,6 +88,10 @@ def _rows(
         yield found.row(key, kind, "storage" if key == "nas" else "machines", title, "nothing leads to it")
     names = {internet.NAMES: home.domain or "the internet", tailnet.NAMES: home.tailnet or "the tailnet"}
     others = {tailnet.POD_NETWORK: "pods' network"}
+    for one in cluster.to_come:
+        if one.key in found.keys:
+            shown.add(one.key)
+            yield found.row(one.key, "platform", one.namespace, f"{one.name} of {one.namespace}", "nothing leads to it")
     for key in sorted(found.keys - shown):
         if key in names:
             yield found.row(key, "names", "names", names[key], "no name leads anywhere")

@@ -208,12 +208,13 @@ class _Proxy:
 
     def read(self, everybody: Sequence[Somebody]) -> None:
         behind = [(one, *ended) for one in self._served for ended in self._answering(one)]
+        served_at = {one.port for one in self._served}
         ports = {one.port for one in self._served if self._is_up(one)}
         for somebody in everybody:
             opened = self._tailnet.open_ports(somebody, self._tags) if self._tags else set()
             reached = {port for port in ports if self._tailnet.lets(somebody, self._tags, port)}
             ends = [shape.end(self._running.name, port) for port in sorted(reached)]
-            rest = {protocol for port, protocol in opened if protocol == "udp" or port not in ports}
+            rest = {protocol for port, protocol in opened if protocol == "udp" or port not in served_at}
             ends += [shape.end(self._running.name, f"other {protocol} ports") for protocol in sorted(rest)]
             for at in ends:
                 self._found.add(self._running.key, somebody.column, shape.to_a_proxy(self._name, at, [somebody.name]))

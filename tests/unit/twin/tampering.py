@@ -12,7 +12,7 @@ import tailnet
 from tests.homes import changed, config
 from tests.snapshots import Object
 from twin.exposure.snapshot import Credential, Place, Snapshot
-from twin.standins.cloudflare import DNS_RECORD, TUNNEL_CONFIG
+from twin.standins.cloudflare import ACCESS_APPLICATION, DNS_RECORD, TUNNEL_CONFIG
 from twin.standins.record import Entry
 from twin.standins.tailscale import ACL
 
@@ -96,6 +96,27 @@ def network_policy(namespace: str, spec: Object, name: str = "stray") -> Tamper:
     return with_object("NetworkPolicy", namespace, name, spec=spec)
 
 
+def allowed(source: str, target: str, port: int) -> Tamper:
+    """Policies that let pods of one `namespace/name` talk to a port of the other's, at both ends."""
+    (namespace, name), (there, other) = source.split("/"), target.split("/")
+
+    def pods(namespace: str, name: str) -> Object:
+        return {
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+            "podSelector": {"matchLabels": {"app.kubernetes.io/name": name}},
+        }
+
+    def rule(way: str, namespace: str, name: str) -> Object:
+        return {way: [pods(namespace, name)], "ports": [{"protocol": "TCP", "port": port}]}
+
+    out = {"podSelector": pods(namespace, name)["podSelector"], "policyTypes": ["Egress"]}
+    into = {"podSelector": pods(there, other)["podSelector"], "policyTypes": ["Ingress"]}
+    return every(
+        network_policy(namespace, {**out, "egress": [rule("to", there, other)]}, "stray-out"),
+        network_policy(there, {**into, "ingress": [rule("from", namespace, name)]}, "stray-in"),
+    )
+
+
 def an_entry(type_: str, name: str, change: Change) -> Tamper:
     """The inputs of something at Cloudflare or Tailscale are changed in place."""
 
@@ -140,6 +161,12 @@ def with_record(name: str, content: str = TUNNEL_NAME, kind: str = "CNAME", prox
     """One more DNS record."""
     inputs = {"name": name, "type": kind, "content": content, "proxied": proxied}
     stray = Entry(f"stray-{name}", DNS_RECORD, "", inputs, {})
+    return lambda snapshot: replace(snapshot, cloudflare=(*snapshot.cloudflare, stray))
+
+
+def with_application(domain: str, *policies: Object) -> Tamper:
+    """One more Access application."""
+    stray = Entry("stray", ACCESS_APPLICATION, "", {"domain": domain, "policies": list(policies)}, {"aud": "stray"})
     return lambda snapshot: replace(snapshot, cloudflare=(*snapshot.cloudflare, stray))
 
 
