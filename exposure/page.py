@@ -149,13 +149,13 @@ def _cell(row: Row, column: Column, differing: Differing | None) -> Html:
             "data-who": column.title if column.group == "At home" else f"{column.group}, {column.title}",
         },
         _sign(is_open),
-        el("span", {"class": "aloud"}, "yes" if is_open else "no"),
-        (
-            el("span", {"class": "sign differs", "aria-hidden": "true"}, "≠"),
-            el("span", {"class": "aloud"}, ", which is not what is described"),
-        )
-        if differing
-        else None,
+        el(
+            "span",
+            {"class": "aloud"},
+            "yes" if is_open else "no",
+            ", which is not what is described" if differing else None,
+        ),
+        el("span", {"class": "sign differs", "aria-hidden": "true"}, "≠") if differing else None,
     )
 
 

@@ -42,8 +42,8 @@ def read_lan(cluster: Cluster, machines: Machines, lan: Iterable[tuple[str, str,
 def read_pods(cluster: Cluster, machines: Machines, found: Found) -> None:
     """Find which pods may talk to which, and to the home's machines, by the NetworkPolicies at both ends.
 
-    Pods that are there are asked, and one that isn't in each namespace. K3s' own pods among each other are K3s' business, and a pod on its host's
-    network is its node.
+    Pods that are there are asked, and one that isn't, in each namespace. K3s' own pods among each other are K3s'
+    business, and a pod on its host's network is its node.
     """
     sources = [*(one for one in cluster.running if not one.host_network), *cluster.to_come]
     others = sorted({*cluster.policies.ports_named(), *_SOME_PORTS})

@@ -73,6 +73,8 @@ class NetworkPolicies:
         """policies: objects as the API server gives them. namespaces: the labels of each namespace."""
         self._policies = tuple(policies)
         self._namespaces = namespaces
+        # By pod and direction: the same pod is asked about at every port.
+        self._isolating: dict[tuple[str, frozenset[tuple[str, str]], Direction], tuple[Object, ...]] = {}
 
     def may(self, source: End, target: End, port: int, protocol: Protocol = "TCP") -> Answer:
         """Whether `source` may open a connection to `port` of `target`."""
@@ -86,13 +88,16 @@ class NetworkPolicies:
         """The policies that apply to a pod in one direction."""
         if pod.host_network:
             return ()
-        return tuple(
-            policy
-            for policy in self._policies
-            if policy["metadata"].get("namespace", "default") == pod.namespace
-            and direction in _directions(policy)
-            and selects((policy.get("spec") or {}).get("podSelector") or {}, pod.labels)
-        )
+        key = (pod.namespace, frozenset(pod.labels.items()), direction)
+        if key not in self._isolating:
+            self._isolating[key] = tuple(
+                policy
+                for policy in self._policies
+                if policy["metadata"].get("namespace", "default") == pod.namespace
+                and direction in _directions(policy)
+                and selects((policy.get("spec") or {}).get("podSelector") or {}, pod.labels)
+            )
+        return self._isolating[key]
 
     def ports_named(self) -> frozenset[int]:
         """Every port number at which what a policy says may change: where a range or a single port begins, and one

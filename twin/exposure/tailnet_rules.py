@@ -86,7 +86,13 @@ class HeldRules:
 def rules_of(held: Iterable[Entry], people: Iterable[str]) -> HeldRules:
     """The rules of the tailnet of which the stand-in for Tailscale holds this."""
     texts = [str(entry.inputs["acl"]) for entry in held if entry.type == ACL]
-    return HeldRules(texts[-1] if texts else NOBODY_WROTE_ONE, people)
+    return _rules(texts[-1] if texts else NOBODY_WROTE_ONE, frozenset(people))
+
+
+# A map that is drawn again mostly meets the policy that it met before.
+@functools.lru_cache(maxsize=4)
+def _rules(text: str, people: frozenset[str]) -> HeldRules:
+    return HeldRules(text, people)
 
 
 def _with_others(document: Mapping[str, Any]) -> dict[str, Any]:
