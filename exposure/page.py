@@ -129,7 +129,9 @@ def _matrix(found: Exposure, differing: Differences) -> Html:
 
 def _group(group: str, rows: list[Row], differing: Differences) -> Html:
     head = el("tr", {"class": "group"}, el("th", {"scope": "rowgroup", "colspan": str(len(COLUMNS) + 1)}, group))
-    return el("tbody", head, [_row(row, differing) for row in rows])
+    # A thing alone needs no heading of the same words.
+    alone = [row.title for row in rows] == [group]
+    return el("tbody", None if alone else head, [_row(row, differing) for row in rows])
 
 
 def _row(row: Row, differing: Differences) -> Html:
