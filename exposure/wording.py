@@ -16,7 +16,7 @@ def heading(found: Exposure) -> str:
 def summed_up(told: Sequence[Differing]) -> str:
     """Whether what was found is what is described."""
     if not told:
-        return "What was found is what is described, cell by cell."
+        return "Who reaches what is as described, cell by cell."
     opened = sum(1 for one in told if one.opened)
-    more = f", {opened} of them more open" if opened else ""
-    return f"{len(told)} {'cell differs' if len(told) == 1 else 'cells differ'} from what is described{more}."
+    count = "1 cell differs" if len(told) == 1 else f"{len(told)} cells differ"
+    return f"Who reaches what is not as described: {count}, {opened or 'none'} of them more open."

@@ -186,7 +186,7 @@ def _show_exposure(twin: Twin) -> None:
     show = (
         "make exposure" if twin.state == _STATE.resolve() else f"python -m twin --state {_short(twin.state)} exposure"
     )
-    _say(f"\nWho reaches what: {summed_up(differing)} `{show}` shows it.")
+    _say(f"\n{summed_up(differing)} `{show}` shows it.")
 
 
 def _fit(twin: Twin, api: Api) -> str:

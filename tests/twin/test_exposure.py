@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -93,7 +94,7 @@ def test_what_was_deployed_is_what_is_described(deployed: Deployed, capsys: pyte
     assert told(deployed) == []
     assert command(deployed) == OK
     text = capsys.readouterr().out
-    assert "What was found is what is described, cell by cell." in text
+    assert "Who reaches what is as described, cell by cell." in text
     assert "The twin doesn't enforce NetworkPolicies." in text
 
 
@@ -104,6 +105,23 @@ def test_it_says_yes_and_no(deployed: Deployed) -> None:
     assert [one.is_open for one in films.cells] == [False, True, True, True, False, False, False, True]
     assert [one.is_open for one in database.cells] == [False] * 7 + [True]
     assert [str(way) for way in database["pods"].ways] == ["photos/immich-server → immich-database:5432"]
+
+
+def test_no_secret_is_on_the_page_or_in_the_data(
+    deployed: Deployed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "exposure.html"
+    assert command(deployed, "--json", "--html", str(page)) == OK
+    shown = capsys.readouterr().out + page.read_text()
+    secrets = [
+        base64.b64decode(value).decode()
+        for namespace in ("tunnel", "tailnet", "photos", "storage")
+        for one in deployed.api.list("Secret", namespace)
+        for key, value in (one.get("data") or {}).items()
+        if key != "username"
+    ]
+    assert len(secrets) >= 4
+    assert [one for one in secrets if len(one) < 8 or one in shown] == []
 
 
 def test_a_node_port_shows_and_the_command_fails(

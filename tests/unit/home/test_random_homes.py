@@ -161,7 +161,7 @@ def with_doors(draw: st.DrawFn) -> dict[str, Any]:
     return result
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(with_doors())
 def test_what_a_home_declares_is_reached_by_whom_it_describes_and_by_nobody_else(values: dict[str, Any]) -> None:
     home.load(values)
