@@ -116,8 +116,11 @@ class Cluster:
         if _is_address(host):
             return self._at_address(host, port)
         service = self._service_named(host, asking.namespace)
-        if service is None:
+        if service is None and ("." not in host or host.endswith((".svc", ".cluster.local"))):
             return Unresolved(f"there is no Service {host}")
+        if service is None:
+            # A name of somewhere else: the NAS may be known by one, at home.
+            return [Target(Address(host), port)]
         if service["spec"].get("type") == "ExternalName":
             outside = service["spec"].get("externalName", "").rstrip(".")
             return self._lead(outside, port, asking, hops - 1) if hops else Unresolved(f"{host} leads in a circle")

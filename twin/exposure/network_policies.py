@@ -11,7 +11,7 @@ https://kubernetes.io/docs/concepts/services-networking/network-policies/ and th
   others it has its node's address.
 
 Where the standard leaves it to the network plugin, the answer is the wider one: an `ipBlock` matches a pod's address as
-well as any other.
+well as any other, and a name of which nobody here knows the address.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Pod:
 
 @dataclass(frozen=True)
 class Address:
-    """Something outside the cluster."""
+    """Something outside the cluster, by its address, or by a name of which nobody here knows the address."""
 
     address: str
 
@@ -207,7 +207,11 @@ def _is_port(wanted: Object, target: End, port: int, protocol: Protocol) -> bool
 def _is_within(block: Object, address: str) -> bool:
     if not address:
         return False
-    wanted = ip_address(address)
+    try:
+        wanted = ip_address(address)
+    except ValueError:
+        # Where a name leads isn't known here: it may be within any block.
+        return True
     return wanted in ip_network(block["cidr"], strict=False) and not any(
         wanted in ip_network(one, strict=False) for one in block.get("except") or ()
     )

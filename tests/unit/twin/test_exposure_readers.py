@@ -1,4 +1,4 @@
-"""How single things are read back: Access policies, serve configs, credentials, and where a URL leads in the cluster."""
+"""How single things are read back: Access policies, serve configs, credentials, and where a URL leads."""
 
 from __future__ import annotations
 
@@ -216,6 +216,7 @@ ASKING = next(one for one in CLUSTER.running if one.name == "connector")
         ("http://alias.photos", "photos/server", 2283),
         ("http://localhost:2000", "tunnel/connector", 2000),
         ("ssh://192.168.0.10", "192.168.0.10", 22),
+        ("https://nas.example.com", "nas.example.com", 443),
     ],
 )
 def test_a_url_leads_to_a_port_of_pods(url: str, end: str, port: int) -> None:
@@ -233,7 +234,7 @@ def test_a_url_leads_to_a_port_of_pods(url: str, end: str, port: int) -> None:
         ("http://empty.photos", "there is no pod behind Service photos/empty"),
         ("http://nameless.photos", "there is no pod behind Service photos/nameless"),
         ("http://circle.photos", "leads in a circle"),
-        ("http://www.example.com", "there is no Service www.example.com"),
+        ("http://gone.photos.svc", "there is no Service gone.photos.svc"),
         ("server.photos", "names no host or no port"),
     ],
 )

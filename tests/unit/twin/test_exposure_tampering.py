@@ -114,6 +114,9 @@ TAMPERINGS: Final[Mapping[str, Tamper]] = {
     "a rule for the database, and policies that let it in": every(
         with_record("db.example.com"), with_rule(TO_DATABASE), allowed(CONNECTOR, DATABASE, 5432)
     ),
+    "a rule leads to a machine by a name of its own": every(
+        with_record("nas.example.com"), with_rule({"hostname": "nas.example.com", "service": "https://nas.lan"})
+    ),
     "a rule is lost": an_entry(TUNNEL_CONFIG, "homebrain", lambda one: one["config"]["ingresses"].pop(0)),
     "the last rule serves an app instead of 404": last_rule(service="http://jellyfin.media.svc:8096"),
     "a second name for photos, for which Access isn't asked": every(
