@@ -9,11 +9,11 @@ BIN := .venv/bin
 RUN := PATH="$(CURDIR)/.tools/bin:$(CURDIR)/.venv/bin:$$PATH"
 # A stack may have a config for the policies: enforcement, exceptions, parameters.
 POLICIES = --policy-pack policies $(patsubst %,--policy-pack-config %,$(wildcard policies/config/$(STACK).json))
-SOURCES := .ci __main__.py adoption components home pages policies policy_report references render services tailnet tests tools tour twin
+SOURCES := .ci __main__.py adoption components exposure home pages policies policy_report references render services tailnet tests tools tour twin
 SOURCES := $(wildcard $(SOURCES))
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview preflight adopt down reset status render tour policy-report policies-doc references doctor test test-fast lint format bench schema drop-go-caches toolchain venv told only-a-twin
+.PHONY: help up preview preflight adopt down reset status render exposure tour policy-report policies-doc references doctor test test-fast lint format bench schema drop-go-caches toolchain venv told only-a-twin
 
 help: ## What there is to type
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -62,6 +62,13 @@ status: toolchain ## What runs where on the twin, and what does not run
 
 render: venv ## Write the home's Kubernetes objects to build/render/, without secrets
 	@$(BIN)/python -m render --stack $(if $(filter twin,$(STACK)),homelab,$(STACK))
+
+exposure: toolchain ## Who reaches what: read back from the twin, or as described with STACK=homelab
+ifeq ($(STACK),twin)
+	@$(BIN)/python -m twin exposure --html build/exposure.html $(ARGS)
+else
+	@$(BIN)/python -m home exposure --html build/exposure.html $(ARGS) Pulumi.$(STACK).yaml
+endif
 
 tour: venv ## A page about the home, without an engine: rooms, fit, policy findings
 	@$(BIN)/python -m tour --stack $(if $(filter twin,$(STACK)),homelab,$(STACK)) $(ARGS)

@@ -21,8 +21,8 @@ from home.versions import Image
 class Plan:
     """The workloads of each room that this home has; a room that it lacks is empty.
 
-    public, tailnet: what the two doors open onto. connector: what holds the public door open. proxies: one for each app
-    behind the tailnet door, in the same order.
+    fronts: where people come in to the apps, with or without a door. public, tailnet: what the two doors open onto.
+    connector: what holds the public door open. proxies: one for each app behind the tailnet door, in the same order.
     """
 
     gpu_plugins: tuple[Workload, ...]
@@ -30,6 +30,7 @@ class Plan:
     storage_drivers: tuple[Workload, ...]
     immich: immich.ImmichWorkloads | None
     jellyfin: Workload | None
+    fronts: tuple[Front, ...]
     public: tuple[Opening, ...]
     connector: Workload | None
     tailnet: tuple[Opening, ...]
@@ -71,6 +72,7 @@ def plan(home: Home, images: Mapping[str, Image]) -> Plan:
         storage_drivers=storage.drivers(home, mounted, images),
         immich=photos,
         jellyfin=films,
+        fronts=tuple(front for front, _ in fronts()),
         public=public,
         connector=tunnel.connector(public, images["cloudflared"]) if public else None,
         tailnet=tailnet,

@@ -10,9 +10,10 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from home import HomeError, doors, fit, load_file, schema, secrets, skew
+from home import HomeError, doors, exposure, fit, load_file, schema, secrets, skew
 from home.fit import objects
 from home.model import Home
 
@@ -23,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command. 0: all is well; 1: the home has problems, which are on stderr; 2: the command was misused."""
     parser = argparse.ArgumentParser(prog="python -m home", description="Looks at a home's config.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_check, _add_fit, _add_skew, _add_schema):
+    for add in (_add_check, _add_fit, _add_skew, _add_exposure, _add_schema):
         add(commands)
     parsed = parser.parse_args(arguments)
     try:
@@ -115,6 +116,43 @@ def _skew(arguments: argparse.Namespace) -> int:
     found = skew.look(load_file(arguments.file))
     print(json.dumps(skew.as_data(found), indent=2) if arguments.json else skew.text(found))
     return 1 if arguments.strict and not found.is_kept else 0
+
+
+def _add_exposure(commands: Any) -> None:
+    command = commands.add_parser(
+        "exposure",
+        help="say who reaches what, by which way",
+        description="What the home runs and what talks to what is asked of the program, which plans it without "
+        "registering anything.",
+    )
+    command.add_argument("file", nargs="?", default=_STACK_FILE, metavar="FILE", help=f"by default {_STACK_FILE}")
+    command.add_argument("--json", action="store_true", help="print data instead of a table")
+    command.add_argument("--html", metavar="FILE", type=Path, help="write it as a page too")
+    command.set_defaults(run=_exposure)
+
+
+def _exposure(arguments: argparse.Namespace) -> int:
+    from exposure.page import page
+    from exposure.shape import as_data
+
+    here = load_file(arguments.file)
+    found = exposure.expected(here, exposure.planned(arguments.file), exposure.name_of(arguments.file))
+    if arguments.json:
+        print(json.dumps(as_data(found), indent=2))
+    else:
+        # Imported when needed: it takes as long as the rest of the command together.
+        from rich.console import Console
+
+        from exposure.table import table
+
+        console = Console(highlight=False)
+        # Into a file or a pipe, lines are as long as they are.
+        (console if console.is_terminal else Console(highlight=False, width=160)).print(table(found))
+    if arguments.html:
+        arguments.html.parent.mkdir(parents=True, exist_ok=True)
+        arguments.html.write_text(page(found), encoding="utf-8")
+        print(f"The page: {arguments.html}", file=sys.stderr)
+    return 0
 
 
 def _add_schema(commands: Any) -> None:

@@ -2,5 +2,5 @@
 
 Real: Pulumi's engine, etcd, the Kubernetes API server with PodSecurity admission, scheduler and controller manager.
 Simulated: the nodes (kwok and `twin.controllers`), their GPUs and volumes, the clouds (`twin.standins`). May import
-`home`; the program knows nothing of it.
+`home`, and `tailnet` and `exposure` for who reaches what; the program knows nothing of it.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import sys
@@ -23,6 +24,8 @@ OK = 0
 FAILED = 1
 NOT_RUNNING = 3
 
+DIFFERS = 3
+
 # What the engine did to resources, by its own names for it.
 _DONE = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted"}
 _LOOKS = ("same", "read", "refresh")
@@ -36,7 +39,8 @@ simulated are the nodes, their GPUs and volumes. It listens on loopback only and
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command. The exit code: 0, 1 when it failed (and said why), 3 from `status` when not all of it runs."""
+    """Run one command. The exit code: 0, 1 when it failed (and said why), 3 from `status` when not all of it runs, and
+    from `exposure` when what can be reached isn't what is described."""
     options = _parser().parse_args(arguments)
     begin = time.monotonic()
 
@@ -75,6 +79,7 @@ def _deploy(twin: Twin, options: argparse.Namespace) -> int:
         print(f"twin: {error}", file=sys.stderr)
         return FAILED
     _show_cluster(twin)
+    _show_exposure(twin)
     done = ", ".join(f"{count} {_DONE.get(what, what)}" for what, count in run.changes.items() if what not in _LOOKS)
     outcome = done if run.changed else "nothing changed, the home is as the program says"
     _say(f"\nDone in {time.monotonic() - begin:.0f} s: {outcome}.")
@@ -121,6 +126,27 @@ def _node(twin: Twin, options: argparse.Namespace) -> int:
     return OK
 
 
+def _exposure(twin: Twin, options: argparse.Namespace) -> int:
+    from exposure.difference import difference_data
+    from exposure.page import page
+    from exposure.shape import as_data
+    from twin.exposure.comparing import compared
+
+    twin.require_running()
+    found, differing = compared(twin)
+    if options.json:
+        print(json.dumps({**as_data(found), "differences": difference_data(differing)}, indent=2))
+    else:
+        from exposure.table import table
+
+        _console().print(table(found, differing))
+    if options.html:
+        options.html.parent.mkdir(parents=True, exist_ok=True)
+        options.html.write_text(page(found, differing), encoding="utf-8")
+        print(f"The page: {_short(options.html)}", file=sys.stderr)
+    return DIFFERS if differing else OK
+
+
 def _pulumi(twin: Twin, options: argparse.Namespace) -> int:
     from twin.engine import Engine, EngineError
 
@@ -149,6 +175,18 @@ def _show_cluster(twin: Twin) -> None:
     )
     api = twin.api()
     summary.show(_console(), summary.take(api), commands, _fit(twin, api))
+
+
+def _show_exposure(twin: Twin) -> None:
+    """One sentence on who reaches what. Where it isn't as described, that is nothing that the engine failed at."""
+    from exposure.wording import summed_up
+    from twin.exposure.comparing import compared
+
+    _, differing = compared(twin)
+    show = (
+        "make exposure" if twin.state == _STATE.resolve() else f"python -m twin --state {_short(twin.state)} exposure"
+    )
+    _say(f"\n{summed_up(differing)} `{show}` shows it.")
 
 
 def _fit(twin: Twin, api: Api) -> str:
@@ -191,6 +229,9 @@ def _parser() -> argparse.ArgumentParser:
     command("down", _down, "stop the cluster and keep what it holds")
     command("status", _status, "show what runs where, and what doesn't run and why")
     command("reset", _reset, "stop the cluster and forget everything it holds")
+    exposure = command("exposure", _exposure, "show who reaches what, read back from all that it holds")
+    exposure.add_argument("--json", action="store_true", help="print data instead of a table")
+    exposure.add_argument("--html", type=Path, metavar="FILE", help="write it as a page too")
     node = command("node", _node, "have a node answer, or fall silent")
     node.add_argument("name", metavar="NAME")
     node.add_argument("wanted", choices=("ready", "unknown"))

@@ -40,6 +40,8 @@ KINDS: Mapping[str, Kind] = {
     "Node": Kind("v1", "nodes", namespaced=False),
     "Pod": Kind("v1", "pods"),
     "Service": Kind("v1", "services"),
+    "EndpointSlice": Kind("discovery.k8s.io/v1", "endpointslices"),
+    "NetworkPolicy": Kind("networking.k8s.io/v1", "networkpolicies"),
     "ServiceAccount": Kind("v1", "serviceaccounts"),
     "ConfigMap": Kind("v1", "configmaps"),
     "Secret": Kind("v1", "secrets"),

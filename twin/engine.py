@@ -30,7 +30,7 @@ import yaml
 
 from twin import binaries, recovery, stack_config, standins
 from twin.standins import sdk
-from twin.state import TwinError, write_private
+from twin.state import State, TwinError, write_private
 
 STACK = "twin"
 
@@ -127,7 +127,7 @@ class Engine:
         # The home's files lie in the state folder itself, those of other programs beside each other below it.
         self._folder = state if program == binaries.CHECKOUT else state / "programs" / self._project
         self._pulumi = state / "pulumi"
-        self.standins = state / "standins"
+        self.standins = State(state).standins
         self.config_file = self._folder / f"Pulumi.{STACK}.yaml"
 
     def preview(self, *args: str) -> Run:

@@ -59,6 +59,7 @@ class State:
         self.etcd = self.root / "etcd"
         self.run = self.root / "run"
         self.logs = self.root / "logs"
+        self.standins = self.root / "standins"
         self.egress = self.run / "egress.json"
         self.memory = self.root / "twin.json"
 

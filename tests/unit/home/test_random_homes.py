@@ -12,9 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import home
+from exposure import differences
 from home import loading, reading
 from home.model import Home
 from tests.homes import config
+from tests.snapshots import described, found, snapshot_of
 
 TELLING = st.sampled_from(
     [
@@ -127,3 +129,40 @@ def test_any_file_at_all_loads_or_says_what_is_wrong(tmp_path: Path, content: by
     file.write_bytes(content)
     with pytest.raises(home.HomeError):
         home.load_file(file)
+
+
+DOORS = st.lists(st.sampled_from(["public", "tailnet"]), unique=True, max_size=2)
+ROLES = st.lists(st.sampled_from(["owner", "family", "guest"]), unique=True, min_size=1, max_size=3)
+
+
+@st.composite
+def with_doors(draw: st.DrawFn) -> dict[str, Any]:
+    """The small home with other people, doors, roles and sign-in, and with its machines wherever they may be."""
+    result = config()
+    result["people"] = result["people"][: draw(st.integers(1, 3))]
+    held = {one["role"] for one in result["people"]}
+    for name in ("immich", "jellyfin"):
+        app = result["apps"][name]
+        for key in ("doors", "roles", "signIn", "hostname"):
+            app.pop(key, None)
+        if doors := draw(DOORS):
+            roles = [role for role in draw(ROLES) if role in held]
+            app |= {"doors": doors, "roles": roles or ["owner"], "hostname": f"{name}-door"}
+            if "public" in doors:
+                app["signIn"] = draw(st.booleans())
+                if not app["signIn"] and "tailnet" not in doors:
+                    del app["roles"]
+    if draw(st.booleans()):
+        # Every machine on the LAN, and so none that has to be reached over the tailnet.
+        result["nodes"][1] |= {"addresses": {"lan": "10.0.1.11"}}
+        del result["nodes"][1]["joinedOver"]
+    if draw(st.booleans()):
+        del result["nas"]["addresses"]["tailnet"]
+    return result
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(with_doors())
+def test_what_a_home_declares_is_reached_by_whom_it_describes_and_by_nobody_else(values: dict[str, Any]) -> None:
+    home.load(values)
+    assert differences(described(values), found(values, snapshot_of(values))) == ()
