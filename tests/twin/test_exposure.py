@@ -14,7 +14,7 @@ import pytest
 
 import exposure
 from exposure import Differing
-from tests.twin.test_home import Deployed, changed_home
+from tests.twin.deployed import Deployed, changed_home
 from tests.twin.tiny import wait_until
 from twin.__main__ import DIFFERS, OK, main
 from twin.exposure.comparing import compared
