@@ -65,9 +65,9 @@ render: venv ## Write the home's Kubernetes objects to build/render/, without se
 
 exposure: toolchain ## Who reaches what: read back from the twin, or as described with STACK=homelab
 ifeq ($(STACK),twin)
-	@$(BIN)/python -m twin exposure --html build/exposure.html $(ARGS)
+	@$(BIN)/python -m twin exposure --html $(ARGS)
 else
-	@$(BIN)/python -m home exposure --html build/exposure.html $(ARGS) Pulumi.$(STACK).yaml
+	@$(BIN)/python -m home exposure Pulumi.$(STACK).yaml --html $(ARGS)
 endif
 
 tour: venv ## A page about the home, without an engine: rooms, fit, policy findings

@@ -190,14 +190,29 @@ def _ways(found: Exposure) -> Html:
 
 
 def _ways_to(row: Row) -> Html:
-    told = [(column, row[column.key]) for column in COLUMNS]
     return el(
         "article",
         {"id": _ident(row), "class": "card"},
         el("h3", row.title),
         el("p", {"class": "note"}, row.group) if row.group != row.title else None,
-        el("dl", {"class": "who"}, [_side(f"{one.group}, {one.title}", cell, "ways") for one, cell in told]),
+        el("dl", {"class": "who"}, [_side(whom, cell, "ways") for whom, cell in _told_together(row)]),
     )
+
+
+def _told_together(row: Row) -> list[tuple[str, Cell]]:
+    """Who reaches it, one by one and then who doesn't, together where the same keeps them out."""
+    found = [(f"{one.group}, {one.title}", row[one.key]) for one in COLUMNS if row[one.key].is_open]
+    kept_out: dict[Cell, list[Column]] = {}
+    for column in COLUMNS:
+        if not row[column.key].is_open:
+            kept_out.setdefault(row[column.key], []).append(column)
+    for cell, columns in kept_out.items():
+        by_group = (
+            f"{group}, {', '.join(one.title for one in ones)}"
+            for group, ones in groupby(columns, lambda one: one.group)
+        )
+        found.append(("Everybody" if len(columns) == len(COLUMNS) else "; ".join(by_group), cell))
+    return found
 
 
 def _ident(row: Row) -> str:

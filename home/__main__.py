@@ -18,6 +18,7 @@ from home.fit import objects
 from home.model import Home
 
 _STACK_FILE = "Pulumi.homelab.yaml"
+_PAGE = Path("build/exposure.html")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -127,7 +128,9 @@ def _add_exposure(commands: Any) -> None:
     )
     command.add_argument("file", nargs="?", default=_STACK_FILE, metavar="FILE", help=f"by default {_STACK_FILE}")
     command.add_argument("--json", action="store_true", help="print data instead of a table")
-    command.add_argument("--html", metavar="FILE", type=Path, help="write it as a page too")
+    command.add_argument(
+        "--html", nargs="?", const=_PAGE, metavar="PAGE", type=Path, help=f"write {_PAGE} too, or PAGE"
+    )
     command.set_defaults(run=_exposure)
 
 

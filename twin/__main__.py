@@ -26,6 +26,8 @@ NOT_RUNNING = 3
 
 DIFFERS = 3
 
+_PAGE = Path("build/exposure.html")
+
 # What the engine did to resources, by its own names for it.
 _DONE = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted"}
 _LOOKS = ("same", "read", "refresh")
@@ -231,7 +233,9 @@ def _parser() -> argparse.ArgumentParser:
     command("reset", _reset, "stop the cluster and forget everything it holds")
     exposure = command("exposure", _exposure, "show who reaches what, read back from all that it holds")
     exposure.add_argument("--json", action="store_true", help="print data instead of a table")
-    exposure.add_argument("--html", type=Path, metavar="FILE", help="write it as a page too")
+    exposure.add_argument(
+        "--html", nargs="?", const=_PAGE, type=Path, metavar="PAGE", help=f"write {_PAGE} too, or PAGE"
+    )
     node = command("node", _node, "have a node answer, or fall silent")
     node.add_argument("name", metavar="NAME")
     node.add_argument("wanted", choices=("ready", "unknown"))
