@@ -24,7 +24,7 @@ from components.workload import (
     Probe,
     Resources,
     Scratch,
-    SecretFiles,
+    SecretKey,
     Tcp,
     User,
     Workload,
@@ -44,11 +44,6 @@ def proxy_name(opening: Opening) -> str:
     return f"proxy-{opening.name}"
 
 
-def state_name(opening: Opening) -> str:
-    """The Secret in which the proxy keeps who it is in the tailnet."""
-    return f"{proxy_name(opening)}-state"
-
-
 def key_name(opening: Opening) -> str:
     """The Secret with the key by which the proxy logs in, the first time."""
     return f"{proxy_name(opening)}-key"
@@ -59,7 +54,6 @@ def proxy(home: Home, opening: Opening, nodes: tuple[str, ...], image: Image) ->
 
     nodes: those on which the app's front may run. The proxy goes along, so that no other node has to be there for it.
     """
-    key_folder = f"/run/secrets/{key_name(opening)}"
     serve = json.dumps(serve_config(opening), indent=2) + "\n"
     return Workload(
         name=proxy_name(opening),
@@ -78,10 +72,11 @@ def proxy(home: Home, opening: Opening, nodes: tuple[str, ...], image: Image) ->
                 env={
                     "TS_USERSPACE": "true",
                     "TS_HOSTNAME": opening.audience.machine or "",
-                    "TS_KUBE_SECRET": state_name(opening),
+                    # Its state is in the Secret that is called as its account: see `state_secret`.
+                    "TS_KUBE_SECRET": PodField("spec.serviceAccountName"),
                     # The key works once. With its state kept, the machine needs no other.
                     "TS_AUTH_ONCE": "true",
-                    "TS_AUTHKEY": f"file:{key_folder}/{KEY}",
+                    "TS_AUTHKEY": SecretKey(key_name(opening), KEY),
                     "TS_SERVE_CONFIG": f"{SERVE_FOLDER}/{SERVE_FILE}",
                     # The cluster's names are those that it looks up; the tailnet's are for others.
                     "TS_ACCEPT_DNS": "false",
@@ -94,7 +89,6 @@ def proxy(home: Home, opening: Opening, nodes: tuple[str, ...], image: Image) ->
                 },
                 ports={"health": HEALTH},
                 mounts=(
-                    Mount(key_folder, SecretFiles(key_name(opening))),
                     Mount(SERVE_FOLDER, Files("serve", {SERVE_FILE: serve})),
                     Mount("/tmp", Scratch("tmp", "64Mi")),
                 ),
@@ -149,11 +143,14 @@ def serve_config(opening: Opening) -> Manifest:
 
 
 def state_secret(opening: Opening) -> Manifest:
-    """The Secret for a proxy's state, empty: who may make Secrets can't be kept to one name, so the proxy may not."""
+    """The Secret in which a proxy keeps who it is in the tailnet, called as the proxy, and empty at first.
+
+    It is made beforehand: who may make Secrets can't be kept to one name, so the proxy may not.
+    """
     return {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": _metadata(opening, state_name(opening)),
+        "metadata": _metadata(opening, proxy_name(opening)),
         "type": "Opaque",
     }
 
@@ -168,7 +165,7 @@ def state_role(opening: Opening) -> Manifest:
             {
                 "apiGroups": [""],
                 "resources": ["secrets"],
-                "resourceNames": [state_name(opening)],
+                "resourceNames": [proxy_name(opening)],
                 "verbs": ["get", "update", "patch"],
             }
         ],
