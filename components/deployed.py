@@ -19,8 +19,8 @@ _CONTROLLERS = {
 class DeployedWorkload(pulumi.ComponentResource):
     """A workload in the cluster.
 
-    Creates its ServiceAccount, its ConfigMaps, its Deployment, StatefulSet or DaemonSet; where it has ports its Service,
-    where it has replicas a PodDisruptionBudget.
+    Creates its ServiceAccount, its ConfigMaps, its Deployment, StatefulSet or DaemonSet; where it has ports its
+    Service, where it has replicas a PodDisruptionBudget.
 
     namespace: the handle of the namespace it lives in, so that this exists first.
     """

@@ -86,6 +86,8 @@ def _call(
 def _name(text: str, variable: str | None, container: Place, pods: Pods, objects: Objects, table: Table) -> Name | None:
     app = table.app(repository(container))
     row = app.env.get(variable) if app and variable else None
+    if row and row.own_name:
+        return None
     address = row.address if row else None
     match = _URL.search(text)
     if match is None and (address is not None or (variable and _CALLED_LIKE_A_HOST.fullmatch(variable))):

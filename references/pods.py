@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from references.objects import Objects, Pods, env, keys, name_of, namespace_of, ports
 from references.place import Place, Problem
 from references.provided import Provided
+from references.rbac import NAMED
 
 _GPU = "nvidia.com/gpu"
 _HOLDERS = {"secret": ("Secret", "secretName"), "configMap": ("ConfigMap", "name")}
@@ -222,6 +223,11 @@ def _unused(objects: Objects) -> Iterator[Problem]:
     for pods in objects.pods:
         used.add(("ServiceAccount", pods.namespace, pods.spec.get("serviceAccountName").text))
         used |= {(kind, pods.namespace, name) for kind, name in _mentioned(pods)}
+    # A pod may ask the API server for what a role names; that the role reaches a pod is looked at with the roles.
+    for role in objects.of("Role"):
+        for rule in role.get("rules").items():
+            for kind in (NAMED[one] for one in rule.get("resources").value or () if one in NAMED):
+                used |= {(kind, namespace_of(role), one.text) for one in rule.get("resourceNames").items()}
     for volume in objects.of("PersistentVolume"):
         for _, ref in volume.get("spec", "csi").entries():
             if isinstance(ref.value, dict) and "namespace" in ref.value:

@@ -16,6 +16,7 @@ import yaml
 import render
 from render import stack
 from render.program import Evaluation
+from tests.homes import SECRETS
 from tests.runbooks import CONTENT, HOME, RUNBOOKS, TWIN, WINDOWS, Block, blocks
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +29,6 @@ NAMED_BY_THE_OWNER = (
     "05-jellyfin-deployment.md",
     "08-k3s-gpu-wsl2.md",
 )
-SECRETS = {"nasPassword": "correct horse battery staple"}
 
 
 # What the owner's description says, and where it is.
@@ -217,14 +217,15 @@ def test_immich_talks_to_its_own_parts_and_no_others(homelab: Evaluation) -> Non
     assert reached == {"kube-dns", "immich-database", "immich-queue", "immich-machine-learning"}
 
 
-def test_two_pods_reach_the_internet_and_say_why(homelab: Evaluation) -> None:
+def test_who_reaches_out_of_the_cluster_says_why(homelab: Evaluation) -> None:
     policies = [one for one in homelab.objects if one["kind"] == "NetworkPolicy"]
     reaching = {
         one["metadata"]["name"]: one["metadata"].get("annotations", {}).get("homebrain.io/egress")
         for one in policies
         if any("ipBlock" in peer for rule in one["spec"].get("egress", ()) for peer in rule["to"])
     }
-    assert set(reaching) == {"immich-machine-learning", "jellyfin"}
+    doors = {"cloudflared", "proxy-immich", "proxy-jellyfin"}
+    assert set(reaching) == {"immich-machine-learning", "jellyfin"} | doors
     assert all(reaching.values())
 
 

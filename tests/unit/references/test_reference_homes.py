@@ -8,10 +8,8 @@ import pytest
 
 import references
 from home import versions
-from tests.homes import changed, config
+from tests.homes import SECRETS, changed, config
 from tests.unit.references.rendered import change, homelab, named, objects, steps
-
-SECRETS = {"nasPassword": "correct horse"}
 
 
 def said(problems: list[references.Problem]) -> list[str]:
@@ -46,7 +44,6 @@ def without(app: str) -> dict[str, Any]:
     ids=["small", "over NFS", "a card for one app", "faces on the CPU", "without Immich", "without Jellyfin"],
 )
 def test_other_homes_fit_as_well(home: dict[str, Any]) -> None:
-    home.pop("nasPassword", None)
     assert said(references.problems(objects(home, SECRETS))) == []
 
 
