@@ -93,7 +93,7 @@ class TailnetDoor(pulumi.ComponentResource):
             opts=child,
         )
         state = kubernetes.core.v1.Secret(
-            proxy.name,
+            tailnet_proxies.state_name(opening),
             **arguments(tailnet_proxies.state_secret(opening), namespace),
             # What is in it is the proxy's.
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["data", "stringData"]),

@@ -3,13 +3,19 @@
 Tailscale denies everything that no grant allows, and nothing takes a grant back. What is written here is therefore all
 that anybody can do. The file's own `tests` say both, what must go and what must not, and Tailscale refuses to save a
 policy that fails them. Syntax: https://tailscale.com/kb/1337/policy-syntax, https://tailscale.com/kb/1324/grants.
+
+    python -m components.tailnet_policy [FILE]
+
+writes it for the home in a stack's config file.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Iterator
 
+import home
 from components.doors import Opening
 from components.manifests import Manifest
 from components.names import POD_NETWORK
@@ -132,9 +138,9 @@ class _Policy:
         between = _at(self.nodes, API_SERVER, KUBELET)
         shares = _at(self.nas, *self.share_ports)
         never = [
-            *_at([TAG_NODE], SSH, SMB, NFS),
-            *_at(self.nas, NAS_PAGE, KUBELET, *(port for port in (SMB, NFS) if port not in self.share_ports)),
-            *_at(map(app_tag, self.openings), HTTPS, KUBELET, SMB, NFS),
+            *_at([TAG_NODE], SSH),
+            *_at(self.nas, NAS_PAGE, *(port for port in (SMB, NFS) if port not in self.share_ports)),
+            *_at(map(app_tag, self.openings), HTTPS),
         ]
         if self.meshed:
             for node in self.nodes:
@@ -148,7 +154,7 @@ class _Policy:
         accept, deny = self._apps(person)
         accept += [*_at(self.nodes, SSH, API_SERVER), *_at(self.nas, HTTPS, NAS_PAGE)]
         # What machines tell each other is nobody's business.
-        return {"src": person.email, "accept": accept, "deny": [*deny, *_at([TAG_NODE], KUBELET, HTTPS)]}
+        return {"src": person.email, "accept": accept, "deny": [*deny, *_at([TAG_NODE], KUBELET)]}
 
     def _other(self, person: Person) -> Manifest:
         accept, deny = self._apps(person)
@@ -159,7 +165,7 @@ class _Policy:
         """Where a person may go and where not. Of an app it is its page only, whoever asks."""
         let_in = [app_tag(one) for one in self.openings if person in one.audience.people]
         kept_out = [app_tag(one) for one in self.openings if person not in one.audience.people]
-        return _at(let_in, HTTPS), [*_at(kept_out, HTTPS), *_at([*let_in, *kept_out], SSH, NAS_PAGE)]
+        return _at(let_in, HTTPS), [*_at(kept_out, HTTPS), *_at([*let_in, *kept_out], SSH)]
 
 
 _SHELLS = ["autogroup:nonroot", "root"]
@@ -167,3 +173,20 @@ _SHELLS = ["autogroup:nonroot", "root"]
 
 def _at(machines: Iterable[str], *ports: int) -> list[str]:
     return [f"{machine}:{port}" for machine in machines for port in ports]
+
+
+def main() -> int:
+    """Write the policy of the home in a stack's config file; 1 when its description is wrong."""
+    from components.plan import plan
+
+    try:
+        here = home.load_file(sys.argv[1] if len(sys.argv) > 1 else "Pulumi.homelab.yaml")
+        sys.stdout.write(text(policy(here, plan(here, home.versions.load()).tailnet)))
+    except home.HomeError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

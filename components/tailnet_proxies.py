@@ -24,7 +24,7 @@ from components.workload import (
     Probe,
     Resources,
     Scratch,
-    SecretKey,
+    SecretFiles,
     Tcp,
     User,
     Workload,
@@ -44,6 +44,11 @@ def proxy_name(opening: Opening) -> str:
     return f"proxy-{opening.name}"
 
 
+def state_name(opening: Opening) -> str:
+    """The Secret in which the proxy keeps who it is in the tailnet."""
+    return f"{proxy_name(opening)}-state"
+
+
 def key_name(opening: Opening) -> str:
     """The Secret with the key by which the proxy logs in, the first time."""
     return f"{proxy_name(opening)}-key"
@@ -54,6 +59,7 @@ def proxy(home: Home, opening: Opening, nodes: tuple[str, ...], image: Image) ->
 
     nodes: those on which the app's front may run. The proxy goes along, so that no other node has to be there for it.
     """
+    key_folder = f"/run/secrets/{key_name(opening)}"
     serve = json.dumps(serve_config(opening), indent=2) + "\n"
     return Workload(
         name=proxy_name(opening),
@@ -72,11 +78,10 @@ def proxy(home: Home, opening: Opening, nodes: tuple[str, ...], image: Image) ->
                 env={
                     "TS_USERSPACE": "true",
                     "TS_HOSTNAME": opening.audience.machine or "",
-                    # Its state is in the Secret that is called as its account: see `state_secret`.
-                    "TS_KUBE_SECRET": PodField("spec.serviceAccountName"),
+                    "TS_KUBE_SECRET": state_name(opening),
                     # The key works once. With its state kept, the machine needs no other.
                     "TS_AUTH_ONCE": "true",
-                    "TS_AUTHKEY": SecretKey(key_name(opening), KEY),
+                    "TS_AUTHKEY": f"file:{key_folder}/{KEY}",
                     "TS_SERVE_CONFIG": f"{SERVE_FOLDER}/{SERVE_FILE}",
                     # The cluster's names are those that it looks up; the tailnet's are for others.
                     "TS_ACCEPT_DNS": "false",
@@ -89,6 +94,7 @@ def proxy(home: Home, opening: Opening, nodes: tuple[str, ...], image: Image) ->
                 },
                 ports={"health": HEALTH},
                 mounts=(
+                    Mount(key_folder, SecretFiles(key_name(opening))),
                     Mount(SERVE_FOLDER, Files("serve", {SERVE_FILE: serve})),
                     Mount("/tmp", Scratch("tmp", "64Mi")),
                 ),
@@ -143,14 +149,11 @@ def serve_config(opening: Opening) -> Manifest:
 
 
 def state_secret(opening: Opening) -> Manifest:
-    """The Secret in which a proxy keeps who it is in the tailnet, called as the proxy, and empty at first.
-
-    It is made beforehand: who may make Secrets can't be kept to one name, so the proxy may not.
-    """
+    """The Secret for a proxy's state, empty: who may make Secrets can't be kept to one name, so the proxy may not."""
     return {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": _metadata(opening, proxy_name(opening)),
+        "metadata": _metadata(opening, state_name(opening)),
         "type": "Opaque",
     }
 
@@ -165,7 +168,7 @@ def state_role(opening: Opening) -> Manifest:
             {
                 "apiGroups": [""],
                 "resources": ["secrets"],
-                "resourceNames": [proxy_name(opening)],
+                "resourceNames": [state_name(opening)],
                 "verbs": ["get", "update", "patch"],
             }
         ],

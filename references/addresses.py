@@ -86,11 +86,11 @@ def _call(
 def _name(text: str, variable: str | None, container: Place, pods: Pods, objects: Objects, table: Table) -> Name | None:
     app = table.app(repository(container))
     row = app.env.get(variable) if app and variable else None
-    if row and row.own_name:
-        return None
     address = row.address if row else None
     match = _URL.search(text)
-    if match is None and (address is not None or (variable and _CALLED_LIKE_A_HOST.fullmatch(variable))):
+    # What the table knows of a variable comes before what its name sounds like.
+    sounds_like_one = row is None and variable is not None and _CALLED_LIKE_A_HOST.fullmatch(variable) is not None
+    if match is None and (address is not None or sounds_like_one):
         match = _HOST.fullmatch(text)
     if match is None:
         return None

@@ -60,6 +60,9 @@ def _environment(container: Place, pods: Pods, app: App, objects: Objects, table
         if row is None:
             yield entry.get("name").unresolved("variable of this app", app.env)
             continue
+        field = entry.get("valueFrom", "fieldRef", "fieldPath")
+        if row.pod_field is not None and field.text != row.pod_field:
+            yield field.should(f"{row.pod_field}, which the app takes it for")
         value = entry.get("value")
         if value.absent:
             continue

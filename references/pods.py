@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from references.objects import Objects, Pods, env, keys, name_of, namespace_of, ports
 from references.place import Place, Problem
 from references.provided import Provided
-from references.rbac import NAMED
 
 _GPU = "nvidia.com/gpu"
 _HOLDERS = {"secret": ("Secret", "secretName"), "configMap": ("ConfigMap", "name")}
@@ -218,20 +217,25 @@ def _shared_claims(objects: Objects) -> Iterator[Problem]:
                 yield name.should(f"a claim of its own: {first.whole.resource} writes to this one")
 
 
+_ASKED_FOR = {"secrets": "Secret", "configmaps": "ConfigMap"}
+
+
 def _unused(objects: Objects) -> Iterator[Problem]:
     used: set[tuple[str, str, str]] = set()
     for pods in objects.pods:
         used.add(("ServiceAccount", pods.namespace, pods.spec.get("serviceAccountName").text))
         used |= {(kind, pods.namespace, name) for kind, name in _mentioned(pods)}
-    # A pod may ask the API server for what a role names; that the role reaches a pod is looked at with the roles.
-    for role in objects.of("Role"):
-        for rule in role.get("rules").items():
-            for kind in (NAMED[one] for one in rule.get("resources").value or () if one in NAMED):
-                used |= {(kind, namespace_of(role), one.text) for one in rule.get("resourceNames").items()}
     for volume in objects.of("PersistentVolume"):
         for _, ref in volume.get("spec", "csi").entries():
             if isinstance(ref.value, dict) and "namespace" in ref.value:
                 used.add(("Secret", ref.get("namespace").text, ref.get("name").text))
+    # What a pod asks the API server for, a role lets it at by its name.
+    for role in objects.of("Role"):
+        for rule in role.get("rules").items():
+            kinds = [kind for resource, kind in _ASKED_FOR.items() if resource in (rule.get("resources").value or ())]
+            used |= {
+                (kind, namespace_of(role), one.text) for kind in kinds for one in rule.get("resourceNames").items()
+            }
     for kind in ("ServiceAccount", "Secret", "ConfigMap", "PersistentVolumeClaim"):
         for one in objects.of(kind):
             if kind == "ServiceAccount" and name_of(one) == "default":

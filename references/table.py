@@ -55,7 +55,6 @@ class Value(Row):
     values: these only. matches: a pattern for the whole of it. format: of this kind. members: a list with commas that
     has all of these; `of`: and none but these. inside: a path in this folder or the folder itself; beneath: truly below
     it. file: the path of a file that a Secret or ConfigMap holds. needs_port: its port has to be declared.
-    own_name: what the app itself is called elsewhere, and no host that it calls.
     """
 
     required: bool = False
@@ -68,8 +67,8 @@ class Value(Row):
     inside: str | None = None
     beneath: str | None = None
     file: bool = False
+    pod_field: str | None = Field(None, alias="field")
     address: Address | None = None
-    own_name: bool = Field(False, alias="ownName")
     agrees: Agreement | None = None
     when_tag: Mapping[str, tuple[str, ...]] = Field(default_factory=dict, alias="whenTag")
     """More members that are needed when the image's tag has this text in it."""

@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """0: well formed and every test holds, or yes; 1: it isn't, or one doesn't; 3: no."""
     given = _parser().parse_args(arguments)
     try:
-        policy = parse(given.file.read_text(encoding="utf-8"))
+        policy = parse(sys.stdin.read() if given.file == Path("-") else given.file.read_text(encoding="utf-8"))
         return _check(policy) if given.command == "check" else _may(policy, given)
     except PolicyError as error:
         print(error, file=sys.stderr)
@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="whether it is well formed and its own tests hold")
     may = commands.add_parser("may", help="whether one may reach the other")
     for each in (check, may):
-        each.add_argument("file", type=Path, metavar="FILE", help="a policy file, as HuJSON")
+        each.add_argument("file", type=Path, metavar="FILE", help="a policy file, as HuJSON; - for standard input")
     may.add_argument("source", metavar="SRC", help="a login, a tag, a group, a host or an address")
     may.add_argument("destination", metavar="DST:PORT", help="the like, and one port")
     may.add_argument("--proto", default="tcp", help="tcp (unless said), udp, icmp …")

@@ -28,7 +28,10 @@ ONLY_IN_SECRETS: Final = Rule(
 )
 
 # A variable that ends in these names a place, a switch or a length rather than the secret itself.
-_ABOUT = r"(_FILE|_PATH|_DIR|_NAME|_SECRET_NAME|_URL|_TTL|_LENGTH|_EXPIRY|_EXPIRATION_HOURS|_LIMIT|_COUNT|_ENABLED)$"
+_ABOUT = (
+    r"(_FILE|_KUBE_SECRET|_PATH|_DIR|_NAME|_SECRET_NAME|_URL|_TTL|_LENGTH|_EXPIRY|_EXPIRATION_HOURS|_LIMIT|_COUNT"
+    r"|_ENABLED)$"
+)
 _NAME: Final = re.compile(
     r"(^|[_.-])(password|passwd|passphrase|pwd|secret|token|apikey|api[_-]?key|auth[_-]?key|private[_-]?key|credentials?)"
     r"([_.-]|$)",
@@ -58,7 +61,7 @@ def in_pod(workload: Workload, parameters: Parameters) -> Iterator[Fault]:
             if _is_name_of_a_secret(variable.get("name").value):
                 yield from must(
                     variable.get("value"),
-                    lambda value: not value,
+                    lambda value: not value or str(value).startswith("file:/"),
                     allowed="a valueFrom with a secretKeyRef",
                     fix=_FIX,
                     found="in clear",

@@ -11,12 +11,8 @@ from typing import Any
 
 import yaml
 
-from home import secrets
-
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-# A value for every secret that a home may need, none of which stands anywhere else.
-SECRETS = {secret.key: f"plain-{secret.key}" for secret in secrets.ALL}
 GOOD = {"small": HERE / "good" / "small.yaml", "homelab": ROOT / "Pulumi.homelab.yaml"}
 
 

@@ -30,16 +30,11 @@ README = EXAMPLES / "README.md"
 
 # The namespaces of each: a room that a home lacks has none.
 ROOMS: Mapping[str, set[str]] = {
-    "no-nas": {"gpu", "photos", "tunnel", "tailnet"},
+    "no-nas": {"gpu", "photos", "tailnet", "tunnel"},
     "one-node": {"storage", "photos", "media", "tunnel"},
     "raspberry-pis": {"storage", "photos", "media", "tailnet"},
     "tailnet-only": {"storage", "photos", "media", "tailnet"},
-    "two-gpus": {"gpu", "storage", "photos", "media", "tunnel", "tailnet"},
-}
-# The room of each door, and the secrets that it takes.
-DOORS: Mapping[str, set[str]] = {
-    "tunnel": {"cloudflareApiToken"},
-    "tailnet": {"tailscaleOauthClientId", "tailscaleOauthClientSecret"},
+    "two-gpus": {"gpu", "storage", "photos", "media", "tailnet", "tunnel"},
 }
 # The drivers of shares that each needs, by the name of their node plugin.
 DRIVERS: Mapping[str, set[str]] = {
@@ -144,10 +139,10 @@ def test_the_rooms_are_those_of_the_home(name: str) -> None:
     assert spaces == ROOMS[name]
     # What stands in the config is what runs: nothing is promised that the program doesn't make yet.
     apps = {"immich": "photos", "jellyfin": "media"}
-    assert {apps[app] for app in described(name).app_names} == ROOMS[name] - {"gpu", "storage"} - DOORS.keys()
-    exports = set(evaluated(name).exports) - {"serviceTokens"}
-    reached = {export for room, export in (("tunnel", "public"), ("tailnet", "tailnet")) if room in ROOMS[name]}
-    assert exports == {"fit", *described(name).app_names} | reached
+    assert {apps[app] for app in described(name).app_names} == ROOMS[name] - {"gpu", "storage", "tailnet", "tunnel"}
+    doors = {"tailnet": "tailnet", "tunnel": "public"}
+    exported = {door for room, door in doors.items() if room in ROOMS[name]}
+    assert set(evaluated(name).exports) == {"fit", *described(name).app_names, *exported}
 
 
 @each_example
@@ -217,11 +212,7 @@ def test_the_nas_is_mounted_as_far_as_there_is_one(name: str) -> None:
     )
     assert len(names_of(name, "PersistentVolume")) == len(used)
     assert bool(used) == (here.nas is not None)
-    assert {secret.key for secret in secrets.required(here)} == (
-        ({"nasPassword"} if "csi-smb-node" in DRIVERS[name] else set()).union(
-            *(needed for room, needed in DOORS.items() if room in ROOMS[name])
-        )
-    )
+    assert ("nasPassword" in {secret.key for secret in secrets.required(here)}) == ("csi-smb-node" in DRIVERS[name])
     assert ("nas-credentials" in names_of(name, "Secret")) == ("csi-smb-node" in DRIVERS[name])
 
 

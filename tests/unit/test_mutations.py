@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import references
-from policies import pod, pod_security
+from policies import exceptions, pod, pod_security
 from policies.parameters import DEFAULTS
 from policies.resource import Resource
-from policies.rules import POD_CHECKS
+from policies.rules import POD_CHECKS, RULES
 from policies.workloads import workloads
 from tests.unit.references.rendered import REMOVED, Object, Steps, edited, homelab, label, spelt, steps, texts
 
@@ -26,8 +26,6 @@ QUEUE = "StatefulSet photos/immich-queue"
 JELLYFIN = "Deployment media/jellyfin"
 PLUGIN = "DaemonSet gpu/nvidia-device-plugin-k3s-master"
 SMB = "DaemonSet storage/csi-smb-node"
-TUNNEL = "Deployment tunnel/cloudflared"
-PROXY = "Deployment tailnet/proxy-immich"
 CONF = "ConfigMap photos/immich-database-conf"
 SHARING = "ConfigMap gpu/nvidia-device-plugin-k3s-master-sharing"
 PHOTOS = "PersistentVolume nas-photos-photos"
@@ -303,31 +301,9 @@ POLICIES = (
     Mutation("memory without end", LEARNING, f"{CONTAINERS}[machine-learning].resources.limits.memory", REMOVED,
              named="spec.containers[machine-learning].resources.limits.memory", of_pod=True),
 )  # fmt: skip
-DOORS = (
-    Mutation("a tunnel that is told its token by another file", TUNNEL,
-             f"{env('cloudflared', 'TUNNEL_TOKEN_FILE')}.value", "/run/secrets/cloudflared-token/tokn"),
-    Mutation("a tunnel that listens to itself only", TUNNEL, f"{CONTAINERS}[cloudflared].args[0.0.0.0:2000]",
-             "127.0.0.1:2000"),
-    Mutation("a tunnel that is restarted while the internet is away", TUNNEL,
-             f"{CONTAINERS}[cloudflared].livenessProbe.httpGet.path", "/ready"),
-    Mutation("a tunnel that does not run", TUNNEL, f"{CONTAINERS}[cloudflared].args[run]", "list"),
-    Mutation("an app that does not let the tunnel in", "NetworkPolicy photos/immich-server",
-             f"spec.ingress[0].from[0].podSelector.matchLabels{NAME}", "cloudflare"),
-    Mutation("a proxy without its serve config", PROXY, f"{env('tailscale', 'TS_SERVE_CONFIG')}.value",
-             "/etc/tailscale-serve/serve.yaml"),
-    Mutation("a proxy with the key of none", PROXY, f"{env('tailscale', 'TS_AUTHKEY')}.valueFrom.secretKeyRef.name",
-             "proxy-immich-keys"),
-    Mutation("a proxy that asks for a device", PROXY, f"{env('tailscale', 'TS_USERSPACE')}.value", "false"),
-    Mutation("a proxy without a token", PROXY, "spec.template.spec.automountServiceAccountToken", False),
-    Mutation("a proxy whose name is none of the tailnet's", PROXY, f"{env('tailscale', 'TS_HOSTNAME')}.value",
-             "photos.example"),
-    Mutation("a role for a Secret that is not there", "Role tailnet/proxy-immich", "rules[0].resourceNames[0]",
-             "proxy-imich"),
-    Mutation("a role that nobody has", "RoleBinding tailnet/proxy-immich", "roleRef.name", "proxy-imich"),
-)  # fmt: skip
 MUTATIONS = (
     *PORTS, *ENVIRONMENT, *PROBES, *VOLUMES_AND_MOUNTS, *FILES, *ARGUMENTS, *SELECTORS_AND_CLASSES, *NETWORK, *SHARES,
-    *USERS, *POLICIES, *DOORS,
+    *USERS, *POLICIES,
 )  # fmt: skip
 
 
@@ -340,16 +316,17 @@ def caught(objects: list[Object]) -> Iterator[tuple[str, str]]:
         for one in objects
         if one["kind"] == "Namespace"
     }
-    # Which plugins may be privileged, and who may ask the API server, is for the pack's exceptions to say.
-    excepted = ("unprivileged", "host-path", "host-namespaces", "probes", "service-account-token")
-    checks = [check for check in POD_CHECKS if check.rule.name not in excepted]
+    # Which plugins may be privileged is for the pack's exceptions to say.
+    granted = exceptions.load(exceptions.FILE, RULES)
     for one in objects:
         if one["kind"] not in ("Deployment", "StatefulSet", "DaemonSet"):
             continue
         template, faults = pod.read(one["spec"]["template"])
         level = levels.get(one["metadata"]["namespace"], "restricted")
         faults += [fault for _, fault in pod_security.faults(template, level)]
-        (workload,) = workloads(Resource("", f"kubernetes:apps/v1:{one['kind']}", "", one))
+        resource = Resource("", f"kubernetes:apps/v1:{one['kind']}", one["metadata"]["name"], one)
+        (workload,) = workloads(resource)
+        checks = [check for check in POD_CHECKS if not any(one.covers(check.rule, resource) for one in granted)]
         judged = [fault for check in checks for fault in check.faults(workload, DEFAULTS)]
         faults += [replace(fault, path=fault.path.removeprefix("spec.template.")) for fault in judged]
         yield from ((label(one), fault.path) for fault in faults)

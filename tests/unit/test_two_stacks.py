@@ -30,12 +30,9 @@ DIFFERENCES: Mapping[tuple[str, str], str] = {
     ("pulumi:providers:kubernetes cluster", "inputs.context"): "its kubeconfig leads to that one alone",
     ("pulumi:providers:kubernetes cluster", "inputs.clusterIdentifier"): "the stack's name tells the clusters apart",
     ("kubernetes:core/v1:Secret nas-credentials", "inputs.stringData.password"): "no secret of the home leaves it",
-    ("pulumi:providers:cloudflare cloudflare", "inputs.apiToken"): "its Cloudflare is a stand-in",
-    (
-        "pulumi:providers:tailscale tailscale",
-        "inputs.oauthClientId",
-    ): "its tailnet is a stand-in",
-    ("pulumi:providers:tailscale tailscale", "inputs.oauthClientSecret"): "its tailnet is a stand-in",
+    ("pulumi:providers:cloudflare cloudflare", "inputs.apiToken"): "nor does one of its accounts",
+    ("pulumi:providers:tailscale tailscale", "inputs.oauthClientId"): "nor does one of its accounts",
+    ("pulumi:providers:tailscale tailscale", "inputs.oauthClientSecret"): "nor does one of its accounts",
 }
 
 # Claims on a class that deletes, and why nothing is lost with them.

@@ -198,6 +198,8 @@ SECRETS = [
                         {"name": "SECRET_NAME", "value": "immich"},
                         {"name": "MONKEY", "value": "see, https://example.com:443/a@b"},
                         {"name": "EMPTY_TOKEN", "value": ""},
+                        {"name": "TS_AUTHKEY", "value": "file:/run/secrets/key/authkey"},
+                        {"name": "TS_KUBE_SECRET", "value": "proxy-state"},
                     )
                 )
             ),

@@ -1,270 +1,127 @@
-"""The public door: the tunnel, its names, and Access in front of the apps that ask for it."""
+"""The public door: one rule and one record for each public app, identity where it is asked for, and nothing besides."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from dataclasses import replace
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+import yaml
 
-from components import tunnel
-from home import Home
-from render import Evaluation, Registration, evaluate, program, stack
+from home import secrets
+from render import Evaluation, evaluate
 from render.program import Secret
-from tests.homes import SECRETS
-from tests.unit.components.homes import evaluated, homes, opening, planned, set_to, small
+from tests.homes import changed
+from tests.unit.components.homes import HOMELAB
 
-ROOT = Path(__file__).parents[3]
-TUNNEL = "cloudflare:index/zeroTrustTunnelCloudflared:ZeroTrustTunnelCloudflared"
-CONFIGURATION = "cloudflare:index/zeroTrustTunnelCloudflaredConfig:ZeroTrustTunnelCloudflaredConfig"
 RECORD = "cloudflare:index/dnsRecord:DnsRecord"
+CONFIG = "cloudflare:index/zeroTrustTunnelCloudflaredConfig:ZeroTrustTunnelCloudflaredConfig"
 APPLICATION = "cloudflare:index/zeroTrustAccessApplication:ZeroTrustAccessApplication"
 POLICY = "cloudflare:index/zeroTrustAccessPolicy:ZeroTrustAccessPolicy"
 SERVICE_TOKEN = "cloudflare:index/zeroTrustAccessServiceToken:ZeroTrustAccessServiceToken"
-NOTHING = {"service": "http_status:404"}
-
-# In the small home Jellyfin is public with a login of its own, and Immich isn't public.
-ASKING = (
-    set_to("apps.immich.doors", ["public", "tailnet"]),
-    set_to("apps.immich.hostname", "photos"),
-)
+HIDDEN = {secret.key: "correct horse" for secret in secrets.ALL}
 
 
-@pytest.fixture(scope="module")
-def own_login() -> Evaluation:
-    """A home whose one public app has a login of its own."""
-    return evaluated()
+@cache
+def _rendered(text: str) -> Evaluation:
+    return evaluate(yaml.safe_load(text), HIDDEN, stack="homelab")
 
 
-@pytest.fixture(scope="module")
-def asking() -> Evaluation:
-    """A home with another public app, in front of which Access asks."""
-    return evaluated(*ASKING)
+def rendered(*edits: dict[str, Any]) -> Evaluation:
+    return _rendered(yaml.safe_dump(changed(HOMELAB, list(edits))))
 
 
-def ingress(evaluation: Evaluation) -> list[dict[str, Any]]:
-    [configuration] = evaluation.of_type(CONFIGURATION)
-    rules: list[dict[str, Any]] = configuration.inputs["config"]["ingresses"]
+def ingresses(evaluation: Evaluation) -> list[dict[str, Any]]:
+    [config] = evaluation.of_type(CONFIG)
+    rules: list[dict[str, Any]] = config.inputs["config"]["ingresses"]
     return rules
 
 
-def policy_of(evaluation: Evaluation, name: str) -> dict[str, Any]:
-    [found] = [one for one in evaluation.objects if one["kind"] == "NetworkPolicy" and one["metadata"]["name"] == name]
-    return found
-
-
-def connector(evaluation: Evaluation) -> dict[str, Any]:
-    return dict(evaluation.named("kubernetes:apps/v1:Deployment", "cloudflared").inputs["spec"])
-
-
-def test_the_tunnel_leads_to_the_public_apps_and_nothing_else() -> None:
-    config = stack.read(ROOT / "Pulumi.homelab.yaml")
-    assert ingress(evaluate(config.values, SECRETS)) == [
+def test_each_public_app_has_one_rule_and_the_last_answers_404() -> None:
+    assert ingresses(rendered()) == [
         {"hostname": "photos.kanokgan.com", "service": "http://immich-server.photos.svc:2283"},
         {"hostname": "films.kanokgan.com", "service": "http://jellyfin.media.svc:8096"},
-        NOTHING,
+        {"service": "http_status:404"},
     ]
 
 
-def test_the_tunnel_is_managed_at_cloudflare_and_has_no_secret_of_ours(own_login: Evaluation) -> None:
-    [line] = own_login.of_type(TUNNEL)
-    assert line.inputs == {"accountId": "generated-account-id", "configSrc": "cloudflare", "name": "homebrain"}
-
-
-def test_every_public_name_is_a_proxied_record_that_leads_to_the_tunnel(asking: Evaluation) -> None:
-    records = {one.inputs["name"]: one.inputs for one in asking.of_type(RECORD)}
-    assert records.keys() == {"films.example.com", "photos.example.com"}
+def test_each_public_app_has_a_proxied_record_that_leads_to_the_tunnel() -> None:
+    records = {one.name: one.inputs for one in rendered().of_type(RECORD)}
+    assert {name: one["name"] for name, one in records.items()} == {
+        "immich": "photos.kanokgan.com",
+        "jellyfin": "films.kanokgan.com",
+    }
     for one in records.values():
         assert (one["type"], one["proxied"], one["ttl"]) == ("CNAME", True, 1)
-        assert one["content"] == "homebrain.cfargotunnel.com"
-        assert one["zoneId"] == "generated-zone-id"
+        assert one["content"].endswith(".cfargotunnel.com")
 
 
-def test_names_come_after_the_tunnel_knows_them(asking: Evaluation) -> None:
-    [configuration] = asking.of_type(CONFIGURATION)
-    assert [one.name for one in asking.of_type(RECORD) if configuration.urn not in one.depends_on] == []
-
-
-def test_an_app_that_asks_for_identity_is_behind_access(asking: Evaluation) -> None:
+def test_an_app_that_asks_for_an_identity_is_behind_access_for_its_people_alone() -> None:
+    asking = rendered({"path": "apps.jellyfin.signIn", "remove": True})
     [application] = asking.of_type(APPLICATION)
-    assert (application.inputs["domain"], application.inputs["type"]) == ("photos.example.com", "self_hosted")
-    assert application.inputs["policies"] == [
-        {"id": "immich-people", "precedence": 1},
-        {"id": "immich-programs", "precedence": 2},
-    ]
-    policies = {one.name: one.inputs for one in asking.of_type(POLICY)}
-    assert policies["immich-people"]["decision"] == "allow"
-    # The owner and the family; the guest isn't among the app's roles.
-    assert policies["immich-people"]["includes"] == [
-        {"email": {"email": "ada@example.com"}},
-        {"email": {"email": "ben@example.com"}},
-    ]
-    [token] = asking.of_type(SERVICE_TOKEN)
-    assert policies["immich-programs"]["decision"] == "non_identity"
-    assert policies["immich-programs"]["includes"] == [{"serviceToken": {"tokenId": token.name}}]
+    assert application.inputs["domain"] == "films.kanokgan.com"
+    roles = HOMELAB["apps"]["jellyfin"].get("roles", ["owner"])
+    emails = [person["email"] for person in HOMELAB["people"] if person["role"] in roles]
+    policies = {one.inputs["decision"]: one.inputs["includes"] for one in asking.of_type(POLICY)}
+    assert policies["allow"] == [{"email": {"email": email}} for email in emails]
+    assert set(policies) == {"allow", "non_identity"}
+    assert len(asking.of_type(SERVICE_TOKEN)) == 1
+    [rule] = [one for one in ingresses(asking) if one.get("hostname") == "films.kanokgan.com"]
+    # The connector checks the token again, so that there is no way round Access.
+    assert rule["originRequest"]["access"]["required"] is True
+    assert len(rule["originRequest"]["access"]["audTags"]) == 1
 
 
-def test_the_tunnel_itself_checks_whom_access_let_in(asking: Evaluation) -> None:
-    rules = {rule.get("hostname"): rule for rule in ingress(asking)}
-    assert rules["photos.example.com"]["originRequest"] == {
-        "access": {"required": True, "teamName": "generated-team", "audTags": ["generated-audience-tag"]}
-    }
-    assert "originRequest" not in rules["films.example.com"]
+def test_nothing_of_access_is_made_where_no_app_asks() -> None:
+    evaluation = rendered()
+    assert [one for token in (APPLICATION, POLICY, SERVICE_TOKEN) for one in evaluation.of_type(token)] == []
 
 
-def test_a_programs_token_is_put_out_as_a_secret(asking: Evaluation, own_login: Evaluation) -> None:
-    tokens = asking.exports["serviceTokens"]
-    assert isinstance(tokens, Secret) or isinstance(tokens["immich"], Secret)
-    assert "generated-client-secret" not in repr(asking.exports)
-    assert "serviceTokens" not in own_login.exports
+def registered(evaluation: Evaluation) -> dict[str, str]:
+    return {one.urn: repr(one.inputs) for one in evaluation.registrations}
 
 
-def test_where_nobody_is_asked_no_organization_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Cloudflare account has one only after somebody has set Zero Trust up."""
-    looked_up: list[str] = []
-
-    class Watched(dict[str, Any]):
-        def __getitem__(self, token: str) -> Any:
-            looked_up.append(token.rpartition(":")[2])
-            return super().__getitem__(token)
-
-    monkeypatch.setattr(program, "ANSWERS", Watched(program.ANSWERS))
-    evaluated()
-    assert set(looked_up) == {"getZone", "getZeroTrustTunnelCloudflaredToken"}
-    evaluated(*ASKING)
-    assert "getZeroTrustOrganization" in looked_up
-
-
-def test_an_asking_app_without_a_tag_of_access_is_refused() -> None:
-    public = planned(small(*ASKING)).public
-    with pytest.raises(KeyError, match="immich"):
-        tunnel.configuration(public, "team", {})
-
-
-def differing(before: Evaluation, after: Evaluation) -> set[str]:
-    """What isn't the same resource in both, as in `DnsRecord jellyfin`."""
-
-    def by_urn(evaluation: Evaluation) -> dict[str, tuple[Registration, Any]]:
-        # What a resource depends on is a set: what comes first in it is chance.
-        return {
-            one.urn: (replace(one, depends_on=tuple(sorted(one.depends_on))), evaluation.outputs.get(one.urn))
-            for one in evaluation.registrations
-        }
-
-    ours, theirs = by_urn(before), by_urn(after)
-    urns = [urn for urn in ours.keys() | theirs.keys() if ours.get(urn) != theirs.get(urn)]
-    return {" ".join((urn.split("::")[-2].rpartition(":")[2], urn.rpartition("::")[2])) for urn in urns}
-
-
-def test_a_public_app_more_or_less_is_one_line_and_changes_nothing_else(own_login: Evaluation) -> None:
-    """Its name, the one configuration, and the two ends of one flow. Not the connector: nobody's stream breaks off."""
-    with_immich = (set_to("apps.immich.hostname", "photos"), set_to("apps.immich.signIn", False))
-    before = evaluated(*with_immich)
-    after = evaluated(*with_immich, set_to("apps.immich.doors", ["public", "tailnet"]))
-    assert differing(before, after) == {
-        "DnsRecord immich",
-        "ZeroTrustTunnelCloudflaredConfig homebrain",
-        "NetworkPolicy tunnel-cloudflared",
-        "NetworkPolicy photos-immich-server",
-        "PublicDoor public-door",
-    }
-    assert {**after.exports, "public": before.exports["public"]} == before.exports
-
-
-def test_an_asking_app_more_brings_access_along_and_changes_nothing_else() -> None:
-    before = evaluated(set_to("apps.immich.hostname", "photos"))
-    after = evaluated(*ASKING)
-    assert differing(before, after) == {
-        "DnsRecord immich",
-        "ZeroTrustAccessApplication immich",
-        "ZeroTrustAccessPolicy immich-people",
-        "ZeroTrustAccessPolicy immich-programs",
-        "ZeroTrustAccessServiceToken immich",
-        "ZeroTrustTunnelCloudflaredConfig homebrain",
-        "NetworkPolicy tunnel-cloudflared",
-        "NetworkPolicy photos-immich-server",
-        "PublicDoor public-door",
+def test_closing_the_public_door_of_an_app_is_one_line_and_changes_nothing_else() -> None:
+    both = registered(rendered())
+    one = registered(rendered({"path": "apps.jellyfin.doors", "set": ["tailnet"]}))
+    gone = both.keys() - one.keys()
+    assert {urn.rpartition("$")[2] for urn in gone} == {f"{RECORD}::jellyfin"}
+    assert one.keys() - both.keys() == set()
+    changed_ = {urn.rpartition("$")[2] for urn in one if one[urn] != both[urn]}
+    assert changed_ == {
+        f"{CONFIG}::homebrain",
+        # Who may talk to whom, at both ends.
+        "kubernetes:networking.k8s.io/v1:NetworkPolicy::tunnel-cloudflared",
+        "kubernetes:networking.k8s.io/v1:NetworkPolicy::media-jellyfin",
     }
 
 
-def test_two_connectors_on_two_nodes_of_which_one_may_be_away(own_login: Evaluation) -> None:
-    spec = connector(own_login)
-    assert spec["replicas"] == 2
-    [spread] = spec["template"]["spec"]["topologySpreadConstraints"]
-    assert spread["topologyKey"] == "kubernetes.io/hostname"
-    [budget] = [one for one in own_login.objects if one["kind"] == "PodDisruptionBudget"]
-    assert budget["spec"]["maxUnavailable"] == 1
-    assert budget["spec"]["selector"]["matchLabels"] == spec["selector"]["matchLabels"]
-
-
-def test_the_connector_is_asked_whether_it_is_connected_and_restarted_only_when_it_hangs(own_login: Evaluation) -> None:
-    [container] = connector(own_login)["template"]["spec"]["containers"]
-    assert container["readinessProbe"]["httpGet"] == {"path": "/ready", "port": "metrics"}
-    assert container["livenessProbe"]["httpGet"] == {"path": "/healthcheck", "port": "metrics"}
-    assert container["ports"] == [{"name": "metrics", "containerPort": 2000, "protocol": "TCP"}]
-    assert container["args"] == ["tunnel", "--metrics", "0.0.0.0:2000", "run"]
-
-
-def test_the_connector_has_its_token_from_a_file_and_runs_as_nobody(own_login: Evaluation) -> None:
-    spec = connector(own_login)["template"]["spec"]
-    [container] = spec["containers"]
+def test_the_connector_is_two_pods_apart_with_a_budget_and_its_token_from_a_file() -> None:
+    evaluation = rendered()
+    deployment = evaluation.named("kubernetes:apps/v1:Deployment", "cloudflared").inputs["spec"]
+    pod = deployment["template"]["spec"]
+    [container] = pod["containers"]
+    assert deployment["replicas"] == 2
+    assert "kubernetes.io/hostname" in repr(pod.get("topologySpreadConstraints", pod.get("affinity")))
+    [budget] = evaluation.of_type("kubernetes:policy/v1:PodDisruptionBudget")
+    assert budget.inputs["spec"]["maxUnavailable"] == 1
     assert container["env"] == [{"name": "TUNNEL_TOKEN_FILE", "value": "/run/secrets/cloudflared-token/token"}]
-    [mount] = container["volumeMounts"]
-    [volume] = spec["volumes"]
-    assert mount["mountPath"] == "/run/secrets/cloudflared-token"
-    assert volume["secret"]["secretName"] == "cloudflared-token"
-    assert spec["securityContext"]["runAsUser"] == 65532
-    assert spec["automountServiceAccountToken"] is False
-    [secret] = [one for one in own_login.of_type("kubernetes:core/v1:Secret") if one.name == "cloudflared-token"]
-    data = secret.inputs["stringData"]
+    assert (container["readinessProbe"]["httpGet"]["path"], container["livenessProbe"]["httpGet"]["path"]) == (
+        "/ready",
+        "/healthcheck",
+    )
+    assert pod["securityContext"]["runAsUser"] == 65532
+    [token] = [one for one in evaluation.of_type("kubernetes:core/v1:Secret") if one.name == "cloudflared-token"]
+    data = token.inputs["stringData"]
     assert isinstance(data, Secret) or isinstance(data["token"], Secret)
 
 
-def test_the_connector_talks_to_cloudflare_and_to_public_apps_only(own_login: Evaluation) -> None:
-    policy = policy_of(own_login, "cloudflared")
-    assert "ingress" not in policy["spec"]
-    _, jellyfin, cloudflare = policy["spec"]["egress"]
-    assert jellyfin["to"][0]["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "jellyfin"}
-    assert jellyfin["ports"] == [{"protocol": "TCP", "port": 8096}]
-    assert cloudflare["ports"] == [
-        {"protocol": "TCP", "port": 443},
-        {"protocol": "TCP", "port": 7844},
-        {"protocol": "UDP", "port": 7844},
+@pytest.mark.parametrize("app", ["immich", "jellyfin"])
+def test_only_the_doors_and_nobody_else_reach_an_app_from_outside(app: str) -> None:
+    name = {"immich": "immich-server", "jellyfin": "jellyfin"}[app]
+    [policy] = [
+        one["spec"] for one in rendered().objects if one["kind"] == "NetworkPolicy" and one["metadata"]["name"] == name
     ]
-    assert "10.0.0.0/8" in cloudflare["to"][0]["ipBlock"]["except"]
-
-
-def test_a_home_without_a_public_app_has_no_tunnel_and_never_imports_cloudflare() -> None:
-    """Importing it takes longer than everything else in a preview."""
-    asked = (
-        "import sys; from pathlib import Path; from render import evaluate, stack; from tests.homes import SECRETS\n"
-        "config = stack.read(Path('examples/Pulumi.tailnet-only.yaml'))\n"
-        "found = evaluate(config.values, SECRETS)\n"
-        "print([one.type for one in found.registrations if one.type.startswith('cloudflare')])\n"
-        "print('pulumi_cloudflare' in sys.modules, 'tunnel' in {one.name for one in found.registrations})"
-    )
-    done = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.split("\n")[:2] == ["[]", "False False"]
-
-
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(homes())
-def test_in_any_home_the_tunnel_lets_in_what_is_public_and_access_asks_where_it_should(here: Home) -> None:
-    rooms = planned(here)
-    *rules, last = tunnel.configuration(rooms.public, "team", {one.front.app: one.front.app for one in rooms.public})[
-        "ingresses"
-    ]
-    assert last == NOTHING
-    apps = {name: app for name, app in here.apps.by_name.items() if "public" in app.doors}
-    assert {rule["hostname"] for rule in rules} == {f"{app.hostname}.{here.domain}" for app in apps.values()}
-    asking = {rule["hostname"] for rule in rules if "originRequest" in rule}
-    assert asking == {f"{app.hostname}.{here.domain}" for app in apps.values() if app.sign_in}
-    assert (rooms.connector is None) == (not apps)
-    for name, app in apps.items():
-        if app.sign_in:
-            includes = tunnel.people_policy(opening(rooms.public, name))["includes"]
-            assert [one["email"]["email"] for one in includes] == [p.email for p in here.people_of(*app.roles)]
+    callers = [peer["podSelector"]["matchLabels"] for rule in policy["ingress"] for peer in rule["from"]]
+    peers = {labels["app.kubernetes.io/name"] for labels in callers}
+    assert peers == {"cloudflared", f"proxy-{app}"}

@@ -1,179 +1,116 @@
-"""The tailnet's policy, derived and then judged by the checker that knows nothing of how it was made."""
+"""The tailnet's policy: each person reaches exactly their apps, machines each other, and nobody anything else."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+import home
 import tailnet
-from components import tailnet_policy
-from components.tailnet_policy import TAG_NODE, app_tag
-from home import Home
-from tests.unit.components.homes import homes, planned, small
+from components import doors, plan, tailnet_policy
+from home import ROLES, Home, versions
+from tests.homes import changed, config
 
-any_home = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
-PORTS = (22, 80, 443, 445, 2049, 2283, 5001, 6443, 8096, 10250)
-
-
-def document(here: Home) -> dict[str, Any]:
-    return tailnet_policy.policy(here, planned(here).tailnet)
+ROOT = Path(__file__).parents[3]
+FILES = [ROOT / "Pulumi.homelab.yaml", *sorted((ROOT / "examples").glob("*.yaml"))]
+IMAGES = versions.load()
 
 
-def derived(here: Home) -> tailnet.Policy:
-    return tailnet.parse(tailnet_policy.text(document(here)))
+def policy_of(here: Home) -> tuple[tailnet.Policy, tuple[doors.Opening, ...]]:
+    openings = plan.plan(here, IMAGES).tailnet
+    return tailnet.parse(tailnet_policy.text(tailnet_policy.policy(here, openings))), openings
 
 
-def machines(policy: tailnet.Policy) -> list[str]:
-    """Every machine that the policy knows by a name."""
-    return [TAG_NODE, *policy.document["hosts"]]
+@cache
+def loaded(path: Path) -> Home:
+    return home.load_file(path)
 
 
-@any_home
-@given(homes())
-def test_the_policys_own_tests_hold_in_any_home(here: Home) -> None:
-    assert derived(here).failed_tests() == ()
+with_a_tailnet = pytest.mark.parametrize(
+    "path", [path for path in FILES if home.doors.is_in_a_tailnet(loaded(path))], ids=lambda path: path.stem
+)
 
 
-@any_home
-@given(homes())
-def test_each_role_reaches_its_own_apps_and_no_others(here: Home) -> None:
-    policy = derived(here)
-    for one in planned(here).tailnet:
-        for person in here.people:
-            for protocol in ("tcp", "udp"):
-                reached = {port for port in PORTS if policy.may(person.email, app_tag(one), port, protocol).allowed}
-                open_to = person.role in one.audience.roles and protocol == "tcp"
-                assert reached == ({443} if open_to else set()), (person, one.name, protocol)
-
-
-@any_home
-@given(homes())
-def test_only_the_owner_reaches_machines_and_only_what_an_owner_needs(here: Home) -> None:
-    policy = derived(here)
+def check(here: Home) -> None:
+    """That the policy is one that Tailscale takes, and lets through what it should and nothing else."""
+    policy, openings = policy_of(here)
+    assert policy.failed_tests() == ()
+    nodes = [f"node-{node.name}" for node in here.nodes if node.addresses.tailnet]
     for person in here.people:
-        for machine in machines(policy):
-            reached = {port for port in PORTS if policy.may(person.email, machine, port).allowed}
-            wanted = ({443, 5001} if machine == "nas" else {22, 6443}) if person.role == "owner" else set()
-            assert reached == wanted, (person, machine)
+        for opening in openings:
+            tag = tailnet_policy.app_tag(opening)
+            allowed = person in opening.audience.people
+            assert policy.may(person.email, tag, 443).allowed is allowed
+            assert not policy.may(person.email, tag, 80).allowed
+            assert not policy.may(person.email, tag, 443, "udp").allowed
+        owner = person.role == "owner"
+        for machine in [tailnet_policy.TAG_NODE, *nodes]:
+            assert policy.may(person.email, machine, 22).allowed is owner
+            assert policy.may(person.email, machine, 6443).allowed is owner
+            assert not policy.may(person.email, machine, 10250).allowed
+        if here.nas and here.nas.addresses.tailnet:
+            assert not policy.may(person.email, "nas", 445).allowed
+            assert policy.may(person.email, "nas", 5001).allowed is owner
+        for other in here.people:
+            assert policy.may(person.email, other.email, 22).allowed is (person.email == other.email)
+    for opening in openings:
+        for reached in (tailnet_policy.TAG_NODE, *nodes, *(tailnet_policy.app_tag(one) for one in openings)):
+            assert not policy.may(tailnet_policy.app_tag(opening), reached, 443).allowed
+    assert not policy.may("stranger@example.org", tailnet_policy.TAG_NODE, 22).allowed
 
 
-@any_home
-@given(homes())
-def test_a_stranger_in_the_tailnet_reaches_nothing(here: Home) -> None:
-    policy = derived(here)
-    for machine in (*machines(policy), *map(app_tag, planned(here).tailnet)):
-        assert not any(policy.may("stranger@example.org", machine, port).allowed for port in PORTS)
+@with_a_tailnet
+def test_the_policies_of_real_homes_let_through_what_they_should(path: Path) -> None:
+    check(loaded(path))
 
 
-@any_home
-@given(homes())
-def test_an_apps_proxy_reaches_nobody(here: Home) -> None:
-    policy = derived(here)
-    tags = [app_tag(one) for one in planned(here).tailnet]
-    for tag in tags:
-        for machine in (*machines(policy), *tags, *(person.email for person in here.people)):
-            assert not any(policy.may(tag, machine, port).allowed for port in PORTS), (tag, machine)
-
-
-def test_nodes_talk_to_each_other_and_to_the_nas_over_the_tailnet() -> None:
-    policy = derived(small())
-    for node in (TAG_NODE, "node-attic", "node-cellar"):
-        for other in (TAG_NODE, "node-attic", "node-cellar"):
-            reached = {port for port in PORTS if policy.may(node, other, port).allowed}
-            assert reached == {6443, 10250}
-            assert policy.may(node, other, 8472, "udp").allowed
-            assert not policy.may(node, other, 8472).allowed
-        # The small home has shares of either protocol.
-        assert {port for port in PORTS if policy.may(node, "nas", port).allowed} == {445, 2049}
-
-
-@any_home
-@given(homes())
-def test_nodes_of_one_lan_need_nothing_of_the_tailnet(here: Home) -> None:
-    meshed = any(node.joined_over == "tailnet" for node in here.nodes)
-    policy = derived(here)
-    assert policy.may(TAG_NODE, TAG_NODE, 10250).allowed is meshed
-    assert policy.may(TAG_NODE, TAG_NODE, 8472, "udp").allowed is meshed
-    assert not policy.may(TAG_NODE, TAG_NODE, 22).allowed
-    assert ("autoApprovers" in policy.document) is meshed
-
-
-def test_every_tag_has_an_owner_and_an_apps_is_the_programs() -> None:
-    policy = derived(small())
-    assert policy.tag_owners == {
-        "tag:homebrain": ("autogroup:admin",),
-        "tag:node": ("group:owner",),
-        "tag:app-jellyfin": ("tag:homebrain",),
-        "tag:app-immich": ("tag:homebrain",),
-    }
-
-
-def test_groups_are_the_roles_that_somebody_holds() -> None:
-    assert derived(small()).groups == {
-        "group:owner": ("ada@example.com",),
-        "group:family": ("ben@example.com",),
-        "group:guest": ("cleo@example.net",),
-    }
-    alone = [
-        {"path": "people", "set": [{"name": "Ada", "email": "ada@example.com", "role": "owner"}]},
-        {"path": "apps.immich.roles", "set": ["owner"]},
-        {"path": "apps.jellyfin.roles", "set": ["owner"]},
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(st.sampled_from(ROLES), unique=True, min_size=1),
+    st.lists(st.sampled_from(ROLES), unique=True, min_size=1),
+    st.booleans(),
+)
+def test_any_roles_make_a_policy_that_holds(photos: list[Any], films: list[Any], meshed: bool) -> None:
+    edits: list[dict[str, Any]] = [
+        {"path": "apps.immich.roles", "set": photos},
+        {"path": "apps.jellyfin.roles", "set": films},
+        {"path": "apps.immich.doors", "set": ["tailnet"]},
+        {"path": "apps.jellyfin.doors", "set": ["tailnet"]},
+        {"path": "apps.jellyfin.signIn", "remove": True},
     ]
-    assert derived(small(*alone)).groups == {"group:owner": ("ada@example.com",)}
+    here = home.load(changed(config(), edits))
+    if meshed:
+        here = home.load(changed(config(), [*edits, {"path": "nodes[0].addresses.tailnet", "set": "100.100.1.1"}]))
+    check(here)
 
 
-def test_each_person_and_each_proxy_has_a_test_of_what_is_denied() -> None:
-    """Of each person and app it is said whether they come together."""
-    here = small()
-    tests = {test["src"]: test for test in document(here)["tests"] if "proto" not in test}
-    tags = {f"{app_tag(one)}:443" for one in planned(here).tailnet}
-    for person in here.people:
-        test = tests[person.email]
-        assert test["deny"]
-        assert tags <= {*test.get("accept", ()), *test["deny"]}
-    denied = {source for source, test in tests.items() if test.get("deny")}
-    assert {"tag:app-immich", "tag:app-jellyfin", TAG_NODE} <= denied
+def test_nodes_talk_over_the_tailnet_where_one_joined_over_it() -> None:
+    policy, _ = policy_of(loaded(FILES[0]))
+    for port, proto in ((6443, "tcp"), (10250, "tcp"), (8472, "udp")):
+        assert policy.may("tag:node", "node-k3s-master", port, proto).allowed
+    assert policy.may("tag:node", "nas", 2049).allowed
+    assert policy.may("tag:node", "nas", 445).allowed
+    assert not policy.may("tag:node", "nas", 5001).allowed
 
 
-def test_a_shell_on_a_node_is_the_owners_and_wants_a_browser() -> None:
-    by_tag = [rule for rule in document(small())["ssh"] if TAG_NODE in rule["dst"]]
-    assert [(rule["action"], rule["src"]) for rule in by_tag] == [("check", ["group:owner"])]
+@with_a_tailnet
+def test_keys_can_be_made_for_every_apps_tag(path: Path) -> None:
+    policy, openings = policy_of(loaded(path))
+    for opening in openings:
+        assert policy.tag_owners[tailnet_policy.app_tag(opening)] == (tailnet_policy.TAG_HOMEBRAIN,)
 
 
-# Whoever edits the derivation and forgets a test: the policy's own tests notice.
-
-
-def edits() -> Iterator[tuple[str, dict[str, Any]]]:
-    """The small home's policy with one grant more, less or wider."""
-    whole = document(small())
-    for number, grant in enumerate(whole["grants"]):
-        # What a person's own devices and pods do among themselves can't be asked of by name.
-        if grant["ip"] == ["*"]:
-            continue
-        lost = copy.deepcopy(whole)
-        del lost["grants"][number]
-        yield f"grant {number} lost", lost
-        for key, everything in (("src", ["*"]), ("dst", ["*"])):
-            wider = copy.deepcopy(whole)
-            wider["grants"][number][key] = everything
-            yield f"grant {number} with any {key}", wider
-    for source in ("group:guest", "group:family", "tag:app-jellyfin", "tag:node"):
-        more = copy.deepcopy(whole)
-        more["grants"].append({"src": [source], "dst": ["*"], "ip": ["*"]})
-        yield f"everything for {source}", more
-
-
-@pytest.mark.parametrize("edit", [pytest.param(policy, id=name) for name, policy in edits()])
-def test_a_grant_lost_or_widened_fails_the_policys_own_tests(edit: dict[str, Any]) -> None:
-    assert tailnet.parse(edit).failed_tests() != ()
-
-
-def test_the_file_says_where_it_comes_from() -> None:
-    text = tailnet_policy.text(document(small()))
-    assert text.startswith("// Made by HomeBrain")
-    assert tailnet.read(text) == document(small())
+def test_the_policy_holds_itself_to_what_it_denies() -> None:
+    policy, _ = policy_of(loaded(FILES[0]))
+    widened = dict(policy.document) | {
+        "grants": [*policy.document["grants"], {"src": ["autogroup:tagged"], "dst": ["nas"], "ip": ["*"]}]
+    }
+    failed = tailnet.parse(widened).failed_tests()
+    assert any("tag:app-immich may reach it" in one for one in failed)
+    narrowed = dict(policy.document) | {"grants": policy.document["grants"][2:]}
+    assert tailnet.parse(narrowed).failed_tests()

@@ -139,10 +139,10 @@ def test_the_policies_find_what_they_find_in_the_engine(homelab: Tour) -> None:
     assert {(one.rule, *one.resources) for one in found.exceptions} == {
         ("host-path", plugin),
         ("probes", plugin),
-        *((rule, driver) for rule in ("host-namespaces", "host-path", "probes", "unprivileged")),
         ("public-behind-access", "DnsRecord immich"),
         ("public-behind-access", "DnsRecord jellyfin"),
         ("service-account-token", "Deployment proxy-immich", "Deployment proxy-jellyfin"),
+        *((rule, driver) for rule in ("host-namespaces", "host-path", "probes", "unprivileged")),
     }
     assert all(one.reason for one in found.exceptions)
 
