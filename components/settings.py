@@ -32,7 +32,14 @@ def values() -> Mapping[str, str]:
 
 
 def secrets(needed: Iterable[Secret]) -> Mapping[str, pulumi.Output[str]]:
-    """The secrets that the home needs, by key. Raises `pulumi.ConfigMissingError`, which says how to set the one that
-    is missing."""
+    """The secrets that the home needs, by key. Raises `pulumi.RunError` that names each that is missing, with what it
+    is and how to set it."""
     config = pulumi.Config()
+    needed = tuple(needed)
+    missing = [secret for secret in needed if config.get(secret.key) is None]
+    if missing:
+        lines = [
+            f"- {secret.what}: pulumi config set --secret {pulumi.get_project()}:{secret.key}" for secret in missing
+        ]
+        raise pulumi.RunError("\n".join(("this home needs secrets that nobody has set yet:", *lines)))
     return {secret.key: config.require_secret(secret.key) for secret in needed}

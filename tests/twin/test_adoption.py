@@ -157,7 +157,7 @@ def living(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Living]:
         home = Living(Plain(folder, twin))
         created = home.shell.pulumi("stack", "init", "homelab")
         assert created.returncode == 0, created.stderr
-        assert home.shell.pulumi("config", "set", "--secret", "homebrain:nasPassword", PASSWORD).returncode == 0
+        home.shell.set_secrets(PASSWORD)
         home.kubectl("apply", "-f", "-", objects=[*BY_HAND, *FOREIGN, deployment({"app": "jellyfin"})])
         home.settle()
         yield home
