@@ -1,6 +1,6 @@
 """What a killed engine leaves behind, and how it is put right.
 
-It leaves a lock, processes it had started, and *pending operations*: changes that it had begun and whose outcome the
+It leaves a lock, processes it had started, sometimes half a file, and *pending operations*: changes that it had begun and whose outcome the
 state doesn't tell. Locks and processes of a dead engine are removed. A pending create is looked up where it would have
 happened: what is there enters the state, what isn't is dropped and will be created again; then the engine refreshes
 exactly the resources concerned, which also settles pending updates and deletes.
@@ -61,6 +61,7 @@ def clear_dead_locks(folder: Path, marker: tuple[str, str]) -> str | None:
 
 def recover(checkpoint: Path, find: Find, command: Command) -> None:
     """Settle the pending operations in a stack's checkpoint file, if there are any."""
+    drop_broken_attributes(checkpoint.parent)
     if not _pending(json.loads(checkpoint.read_text())["checkpoint"].get("latest") or {}):
         return
     exported = json.loads(command("stack", "export"))
@@ -71,6 +72,20 @@ def recover(checkpoint: Path, find: Find, command: Command) -> None:
         command("stack", "import", "--file", file.name)
     if urns:
         command("refresh", "--yes", "--skip-preview", *(f"--target={urn}" for urn in urns))
+
+
+def drop_broken_attributes(folder: Path) -> None:
+    """Remove what the engine's storage says of its files and was killed while saying: `<file>.attrs`, cut short.
+
+    The files are written whole and renamed into place; these beside them are not (gocloud.dev, blob/fileblob/attrs.go),
+    and one that can't be read makes the engine take the file itself for lost: "failed to load checkpoint: EOF". Without
+    it the storage knows a little less of the file, and the engine asks for none of that.
+    """
+    for path in folder.glob("*.attrs"):
+        try:
+            json.loads(path.read_text())
+        except ValueError:
+            path.unlink(missing_ok=True)
 
 
 def settle(deployment: dict[str, Any], find: Find) -> list[str]:

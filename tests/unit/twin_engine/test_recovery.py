@@ -180,3 +180,18 @@ def test_a_stand_in_s_record_tells_what_was_made(tmp_path: Path) -> None:
 def test_a_provider_made_nothing_anywhere(tmp_path: Path) -> None:
     find = recovery.finder(tmp_path, tmp_path / "kubeconfig")
     assert find(resource("urn:pulumi:twin::tiny::pulumi:providers:random::default")) == []
+
+
+@pytest.mark.parametrize("cut", ["", '{"user.cache_control":"","md5":"opv'])
+def test_attributes_that_were_cut_short_are_dropped_and_whole_ones_stay(tmp_path: Path, cut: str) -> None:
+    checkpoint = tmp_path / "twin.json"
+    checkpoint.write_text(json.dumps({"checkpoint": {"latest": None}}))
+    broken, whole = tmp_path / "twin.json.attrs", tmp_path / "twin.json.bak.attrs"
+    broken.write_text(cut)
+    whole.write_text('{"md5": "opvvghGvbr1oqtl2yXhTAg=="}')
+
+    def never(*args: str) -> str:
+        raise AssertionError(args)
+
+    recovery.recover(checkpoint, lambda resource: [], never)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["twin.json", "twin.json.bak.attrs"]
