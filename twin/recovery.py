@@ -1,9 +1,10 @@
 """What a killed engine leaves behind, and how it is put right.
 
-It leaves a lock, processes it had started, sometimes half a file, and *pending operations*: changes that it had begun and whose outcome the
-state doesn't tell. Locks and processes of a dead engine are removed. A pending create is looked up where it would have
-happened: what is there enters the state, what isn't is dropped and will be created again; then the engine refreshes
-exactly the resources concerned, which also settles pending updates and deletes.
+It leaves a lock, processes it had started, sometimes half a file, and *pending operations*: changes that it had begun
+and whose outcome the state doesn't tell. Locks and processes of a dead engine are removed, and so is half a file.
+A pending create is looked up where it would have happened: what is there enters the state, what isn't is dropped and
+will be created again; then the engine refreshes exactly the resources concerned, which also settles pending updates and
+deletes.
 
 (The engine's own `refresh --import-pending-creates` forgets the resource instead of importing it, in 3.255.)
 """
