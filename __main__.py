@@ -117,6 +117,8 @@ if here.domain and rooms.connector:
         ),
     )
     pulumi.export("public", public_door.urls)
+    if public_door.service_tokens:
+        pulumi.export("serviceTokens", public_door.service_tokens)
 
 # The tailnet door, Tailscale: people's devices and the home's machines, and what each may reach.
 if home.doors.is_in_a_tailnet(here):

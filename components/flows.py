@@ -32,6 +32,9 @@ class ToInternet:
     ports: tuple[int, ...] = (443,)
     udp: UdpPorts = ()
 
+    def __post_init__(self) -> None:
+        _require(self.ports or self.udp, self.reason, "port")
+
 
 @dataclass(frozen=True)
 class ToAddress:
@@ -41,6 +44,9 @@ class ToAddress:
     cidr: str
     ports: tuple[int, ...] = ()
     udp: UdpPorts = ()
+
+    def __post_init__(self) -> None:
+        _require(self.ports or self.udp, self.reason, "port")
 
 
 @dataclass(frozen=True)
@@ -54,5 +60,14 @@ class ToApiServer:
     reason: str
     cidrs: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        _require(self.cidrs, self.reason, "address")
+
 
 Flow = ToWorkload | ToInternet | ToAddress | ToApiServer
+
+
+def _require(given: object, reason: str, what: str) -> None:
+    # To Kubernetes, a rule that names none means every one.
+    if not given:
+        raise ValueError(f"the flow for {reason} names no {what}")

@@ -138,9 +138,9 @@ class _Policy:
         between = _at(self.nodes, API_SERVER, KUBELET)
         shares = _at(self.nas, *self.share_ports)
         never = [
-            *_at([TAG_NODE], SSH),
-            *_at(self.nas, NAS_PAGE, *(port for port in (SMB, NFS) if port not in self.share_ports)),
-            *_at(map(app_tag, self.openings), HTTPS),
+            *_at([TAG_NODE], SSH, SMB, NFS),
+            *_at(self.nas, NAS_PAGE, KUBELET, *(port for port in (SMB, NFS) if port not in self.share_ports)),
+            *_at(map(app_tag, self.openings), HTTPS, KUBELET, SMB, NFS),
         ]
         if self.meshed:
             for node in self.nodes:
@@ -154,7 +154,7 @@ class _Policy:
         accept, deny = self._apps(person)
         accept += [*_at(self.nodes, SSH, API_SERVER), *_at(self.nas, HTTPS, NAS_PAGE)]
         # What machines tell each other is nobody's business.
-        return {"src": person.email, "accept": accept, "deny": [*deny, *_at([TAG_NODE], KUBELET)]}
+        return {"src": person.email, "accept": accept, "deny": [*deny, *_at([TAG_NODE], KUBELET, HTTPS)]}
 
     def _other(self, person: Person) -> Manifest:
         accept, deny = self._apps(person)
@@ -165,7 +165,7 @@ class _Policy:
         """Where a person may go and where not. Of an app it is its page only, whoever asks."""
         let_in = [app_tag(one) for one in self.openings if person in one.audience.people]
         kept_out = [app_tag(one) for one in self.openings if person not in one.audience.people]
-        return _at(let_in, HTTPS), [*_at(kept_out, HTTPS), *_at([*let_in, *kept_out], SSH)]
+        return _at(let_in, HTTPS), [*_at(kept_out, HTTPS), *_at([*let_in, *kept_out], SSH, NAS_PAGE)]
 
 
 _SHELLS = ["autogroup:nonroot", "root"]

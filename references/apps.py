@@ -69,9 +69,13 @@ def _environment(container: Place, pods: Pods, app: App, objects: Objects, table
         if said := wrong(row, value.text, tag(container), own):
             yield value.should(said)
         if row.file:
-            found = files.at(value.text, container, pods, objects)
+            # Some apps take either a value or, in the same variable, the file that it is in.
+            found = files.at(value.text.removeprefix("file:"), container, pods, objects)
             if isinstance(found, str):
                 yield value.problem(found)
+        there = objects.names("Secret", pods.namespace)
+        if row.secret and value.value not in there:
+            yield value.unresolved(f"Secret in namespace {pods.namespace}", there)
         if row.agrees is not None:
             yield from _agreement(row, entry, container, pods, objects, table)
     for name, row in app.env.items():

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from references.objects import Objects, Pods, env, keys, name_of, namespace_of, ports
 from references.place import Place, Problem
 from references.provided import Provided
+from references.rbac import NAMED
 
 _GPU = "nvidia.com/gpu"
 _HOLDERS = {"secret": ("Secret", "secretName"), "configMap": ("ConfigMap", "name")}
@@ -217,9 +218,6 @@ def _shared_claims(objects: Objects) -> Iterator[Problem]:
                 yield name.should(f"a claim of its own: {first.whole.resource} writes to this one")
 
 
-_ASKED_FOR = {"secrets": "Secret", "configmaps": "ConfigMap"}
-
-
 def _unused(objects: Objects) -> Iterator[Problem]:
     used: set[tuple[str, str, str]] = set()
     for pods in objects.pods:
@@ -232,7 +230,7 @@ def _unused(objects: Objects) -> Iterator[Problem]:
     # What a pod asks the API server for, a role lets it at by its name.
     for role in objects.of("Role"):
         for rule in role.get("rules").items():
-            kinds = [kind for resource, kind in _ASKED_FOR.items() if resource in (rule.get("resources").value or ())]
+            kinds = [NAMED[one] for one in rule.get("resources").value or () if one in NAMED]
             used |= {
                 (kind, namespace_of(role), one.text) for kind in kinds for one in rule.get("resourceNames").items()
             }

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from references.objects import Objects, kind_of, name_of, namespace_of
-from references.place import Problem
+from references.place import Place, Problem
 from references.provided import Provided
+
+# By plural, the kinds that exist because somebody declares them.
+NAMED: Final = {"secrets": "Secret", "configmaps": "ConfigMap"}
 
 
 def check(objects: Objects, provided: Provided) -> Iterator[Problem]:
@@ -38,6 +42,8 @@ def check(objects: Objects, provided: Provided) -> Iterator[Problem]:
                 yield subject.get("namespace").unresolved("Namespace", objects.names("Namespace"))
             elif subject.get("name").value not in there:
                 yield subject.get("name").unresolved(f"ServiceAccount in namespace {where}", there)
+    for one in objects.of("Role"):
+        yield from _named(one, objects)
     for one in objects.of("Role", "ClusterRole"):
         where = namespace_of(one) if kind_of(one) == "Role" else ""
         # What is aggregated into another role, or made of others, is bound through that.
@@ -48,3 +54,14 @@ def check(objects: Objects, provided: Provided) -> Iterator[Problem]:
         token = pods.spec.get("automountServiceAccountToken")
         if (pods.namespace, pods.spec.get("serviceAccountName").text) in bound and token.value is False:
             yield token.should("true, since a role is bound to its account and takes effect through the token")
+
+
+def _named(role: Place, objects: Objects) -> Iterator[Problem]:
+    """Objects that a role names one by one, and that aren't there."""
+    namespace = namespace_of(role)
+    for rule in role.get("rules").items():
+        kinds = [NAMED[one] for one in rule.get("resources").value or () if one in NAMED]
+        there = [name for kind in kinds for name in objects.names(kind, namespace)]
+        for name in rule.get("resourceNames").items():
+            if kinds and name.value not in there:
+                yield name.unresolved(f"{' or '.join(kinds)} in namespace {namespace}", there)

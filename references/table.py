@@ -54,7 +54,8 @@ class Value(Row):
 
     values: these only. matches: a pattern for the whole of it. format: of this kind. members: a list with commas that
     has all of these; `of`: and none but these. inside: a path in this folder or the folder itself; beneath: truly below
-    it. file: the path of a file that a Secret or ConfigMap holds. needs_port: its port has to be declared.
+    it. file: the path of a file that a Secret or ConfigMap holds, after "file:" where the app wants
+    that. secret: the name of a Secret of the pod's namespace. needs_port: its port has to be declared.
     """
 
     required: bool = False
@@ -67,6 +68,7 @@ class Value(Row):
     inside: str | None = None
     beneath: str | None = None
     file: bool = False
+    secret: bool = False
     pod_field: str | None = Field(None, alias="field")
     address: Address | None = None
     agrees: Agreement | None = None

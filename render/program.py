@@ -75,7 +75,7 @@ class Registration:
 
     `inputs` are plain data in the provider's own spelling; a secret value in them is a `Secret`. `provider` is the URN
     and id of an explicit provider, "" where the resource would take a default one. `read` resources are looked up, not
-    created.
+    created. What becomes of the inputs named by `ignore_changes` isn't the program's.
     """
 
     type: str
@@ -89,6 +89,7 @@ class Registration:
     depends_on: tuple[str, ...]
     custom: bool
     read: bool = False
+    ignore_changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -226,6 +227,7 @@ def _registration(request: Any, urn: str, inputs: Any, *, custom: bool, read: bo
         depends_on=tuple(request.dependencies),
         custom=custom,
         read=read,
+        ignore_changes=tuple(getattr(request, "ignoreChanges", ())),
     )
 
 

@@ -15,6 +15,11 @@ import yaml
 import home
 from tests.twin.deployed import HOMELAB, Deployed, changed_home
 from twin.engine import EngineError
+from twin.standins import cloudflare
+from twin.standins.cloudflare import DNS_RECORD, TUNNEL, TUNNEL_CONFIG
+from twin.standins.kinds import Home
+from twin.standins.record import Entry, Record
+from twin.standins.tailscale import ACL
 
 # Where the twin's API server keeps its objects, Secrets among them, and how it is spoken to.
 OF_THE_CLUSTER = ("etcd", "pki", "kubeconfig")
@@ -101,16 +106,18 @@ def test_no_secret_of_a_door_is_in_clear_anywhere(doors: Deployed) -> None:
     ]
     needed = home.secrets.required(home.load_file(doors.twin.home))
     secrets += [doors.engine.run("config", "get", f"homebrain:{one.key}").output.strip() for one in needed]
-    outputs = json.loads(doors.engine.run("stack", "output", "--json", "--show-secrets").output)
-    assert len(set(secrets)) == len(secrets) == 3 + len(needed)
+    shown = json.loads(doors.engine.run("stack", "output", "--json", "--show-secrets").output)
+    secrets.append(shown["serviceTokens"]["jellyfin"]["clientSecret"])
+    assert len(set(secrets)) == len(secrets) == 4 + len(needed)
     assert all(len(one) > 12 for one in secrets)
-    printed = doors.engine.preview("--diff").output + json.dumps(outputs)
+    printed = doors.engine.preview("--diff").output + doors.engine.run("stack", "output", "--json").output
     objects = json.dumps([doors.api.list(kind) for kind in ("Pod", "ConfigMap", "Deployment")])
     files = [path for path in doors.twin.state.rglob("*") if path.is_file()]
     files = [path for path in files if not set(OF_THE_CLUSTER) & set(path.relative_to(doors.twin.state).parts)]
     assert any(path.name == "cloudflare.json" for path in files)
     assert any("stacks" in path.parts for path in files)
-    for secret in secrets:
+    # A Secret's value in base64 is as clear as it is without.
+    for secret in [*secrets, *(base64.b64encode(one.encode()).decode() for one in secrets)]:
         assert secret not in printed
         assert secret not in objects
         for path in files:
@@ -147,33 +154,151 @@ def test_an_engine_that_is_killed_at_the_doors_is_made_good_by_the_next_up(momen
         deployed.twin.reset()
 
 
-def test_an_edited_policy_is_not_overwritten_unasked(tmp_path: Path) -> None:
-    """Somebody wrote a policy before: creating ours fails with the way out, and nothing of theirs is lost."""
+def held_already(deployed: Deployed, service: str, *entries: Entry) -> None:
+    """Somebody made these before, by hand."""
+    record = Record(deployed.engine.standins, service)
+    for entry in entries:
+        record.add(entry)
+
+
+def taken_over(deployed: Deployed, door: str, type: str, name: str, id: str) -> None:
+    """`pulumi import` as the runbooks have it: at the place that the program gives the resource, by its provider."""
+    service = type.partition(":")[0]
+    urn = "urn:pulumi:twin::homebrain::"
+    deployed.engine.run(
+        "import", type, name, id,
+        "--parent", f"door={urn}homebrain:doors:{door}",
+        "--provider", f"{service}={urn}pulumi:providers:{service}::{service}",
+        "--protect=false", "--generate-code=false", "--yes", "--skip-preview",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def undeployed(tmp_path: Path) -> Iterator[Deployed]:
+    """The owner's home, with nothing of it deployed."""
     deployed = Deployed(tmp_path / "twin", HOMELAB)
     deployed.twin.up()
     try:
         deployed.engine.prepare()
-        theirs = {"grants": [], "tests": []}
-        record = deployed.engine.standins / "tailscale.json"
-        record.parent.mkdir(parents=True, exist_ok=True)
-        entry = {
-            "id": "acl",
-            "type": "tailscale:index/acl:Acl",
-            "urn": "",
-            "inputs": {"acl": json.dumps(theirs)},
-            "outputs": {"acl": json.dumps(theirs)},
-            "serial": "0" * 16,
-        }
-        record.write_text(json.dumps({"standIn": "tailscale", "entries": [entry]}))
-        with pytest.raises(EngineError, match="412"):
-            deployed.engine.up()
-        [kept] = [one for one in held(deployed, "tailscale") if one["type"].endswith(":Acl")]
-        assert json.loads(kept["inputs"]["acl"]) == theirs
+        yield deployed
     finally:
         deployed.twin.reset()
+
+
+def test_a_policy_that_somebody_wrote_is_kept_until_it_is_imported(undeployed: Deployed) -> None:
+    """RB-011: creating ours fails with the way out, nothing of theirs is lost, and an import lets ours follow."""
+    theirs = {"acl": json.dumps({"grants": [], "tests": []})}
+    held_already(undeployed, "tailscale", Entry("acl", ACL, "", theirs, theirs))
+    with pytest.raises(EngineError, match="412"):
+        undeployed.engine.up()
+    [kept] = [one for one in held(undeployed, "tailscale") if one["type"] == ACL]
+    assert kept["inputs"] == theirs
+
+    taken_over(undeployed, "TailnetDoor::tailnet-door", ACL, "policy", "acl")
+    [kept] = [one for one in held(undeployed, "tailscale") if one["type"] == ACL]
+    assert kept["inputs"] == theirs
+    undeployed.engine.up()
+    [ours] = [one for one in held(undeployed, "tailscale") if one["type"] == ACL]
+    assert "tag:app-immich" in ours["inputs"]["acl"]
+    assert undeployed.engine.up().changed == 0
+
+
+def test_a_tunnel_that_is_there_already_is_taken_over_with_its_names(undeployed: Deployed) -> None:
+    """RB-002: a tunnel of that name stops the first `up`; once imported, it stays the same tunnel."""
+    place = Home("kanokgan.com", "dove-komodo.ts.net")
+    account, zone = cloudflare.account_id(place), cloudflare.zone_id(place)
+    line = {"accountId": account, "name": "homebrain", "configSrc": "cloudflare"}
+    rules = {
+        "ingresses": [{"hostname": "old.kanokgan.com", "service": "http://old:80"}, {"service": "http_status:404"}]
+    }
+    config = {"accountId": account, "tunnelId": "their-tunnel", "config": rules}
+    record = {"zoneId": zone, "name": "photos.kanokgan.com", "type": "CNAME", "ttl": 1, "proxied": True,
+              "content": "their-tunnel.cfargotunnel.com"}  # fmt: skip
+    held_already(
+        undeployed, "cloudflare",
+        Entry("their-tunnel", TUNNEL, "", line, line), Entry("their-tunnel", TUNNEL_CONFIG, "", config, config),
+        Entry("their-record", DNS_RECORD, "", record, record),
+    )  # fmt: skip
+    with pytest.raises(EngineError, match="1013"):
+        undeployed.engine.up()
+
+    for type, name, id in (
+        (TUNNEL, "homebrain", f"{account}/their-tunnel"),
+        (TUNNEL_CONFIG, "homebrain", f"{account}/their-tunnel"),
+        (DNS_RECORD, "immich", f"{zone}/their-record"),
+    ):
+        taken_over(undeployed, "PublicDoor::public-door", type, name, id)
+    undeployed.engine.up()
+    entries = held(undeployed, "cloudflare")
+    assert [one["id"] for one in entries if one["type"] == TUNNEL] == ["their-tunnel"]
+    assert "their-record" in [one["id"] for one in entries if one["type"] == DNS_RECORD]
+    [ours] = [one["inputs"]["config"]["ingresses"] for one in entries if one["type"] == TUNNEL_CONFIG]
+    assert [rule.get("hostname") for rule in ours] == ["photos.kanokgan.com", "films.kanokgan.com", None]
+    assert undeployed.engine.up().changed == 0
 
 
 def test_the_twins_config_holds_no_key_of_the_owners_accounts(doors: Deployed) -> None:
     config = yaml.safe_load(doors.engine.config_file.read_text())["config"]
     for key in ("cloudflareApiToken", "tailscaleOauthClientSecret"):
         assert set(config[f"homebrain:{key}"]) == {"secure"}
+
+
+@pytest.mark.parametrize(
+    ("verb", "secret", "allowed"),
+    [
+        ("get", "proxy-immich-state", True),
+        ("update", "proxy-immich-state", True),
+        ("patch", "proxy-immich-state", True),
+        ("delete", "proxy-immich-state", False),
+        ("get", "proxy-jellyfin-state", False),
+        ("get", "proxy-jellyfin-key", False),
+        ("create", "", False),
+        ("list", "", False),
+    ],
+)
+def test_a_proxy_may_touch_its_own_state_and_no_other_secret(
+    doors: Deployed, verb: str, secret: str, allowed: bool
+) -> None:
+    review = doors.api.request(
+        "POST",
+        "/apis/authorization.k8s.io/v1/subjectaccessreviews",
+        {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "spec": {
+                "user": "system:serviceaccount:tailnet:proxy-immich",
+                "groups": ["system:serviceaccounts", "system:serviceaccounts:tailnet", "system:authenticated"],
+                "resourceAttributes": {"namespace": "tailnet", "verb": verb, "resource": "secrets", "name": secret},
+            },
+        },
+    )
+    assert review["status"]["allowed"] is allowed
+
+
+def test_closing_and_opening_a_door_is_one_line_and_breaks_off_nobodys_stream(doors: Deployed) -> None:
+    def connectors() -> set[str]:
+        return {pod["metadata"]["uid"] for pod in doors.pods("tunnel", "cloudflared")}
+
+    def names() -> list[str | None]:
+        [config] = [one for one in held(doors, "cloudflare") if one["type"] == TUNNEL_CONFIG]
+        return [rule.get("hostname") for rule in config["inputs"]["config"]["ingresses"]]
+
+    def closed(config: dict[str, Any]) -> None:
+        asking(config)
+        config["homebrain:apps"]["immich"]["doors"] = ["tailnet"]
+
+    before = connectors()
+    try:
+        changed_home(doors.twin.home, closed)
+        run = doors.engine.up()
+        # Its name goes; the tunnel's rules and both ends of the flow are changed.
+        assert {change: count for change, count in run.changes.items() if change not in ("same", "read")} == {
+            "delete": 1,
+            "update": 3,
+        }
+        assert names() == ["films.kanokgan.com", None]
+    finally:
+        changed_home(doors.twin.home, asking)
+        doors.engine.up()
+    assert names() == ["photos.kanokgan.com", "films.kanokgan.com", None]
+    assert connectors() == before

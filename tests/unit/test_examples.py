@@ -142,6 +142,8 @@ def test_the_rooms_are_those_of_the_home(name: str) -> None:
     assert {apps[app] for app in described(name).app_names} == ROOMS[name] - {"gpu", "storage", "tailnet", "tunnel"}
     doors = {"tailnet": "tailnet", "tunnel": "public"}
     exported = {door for room, door in doors.items() if room in ROOMS[name]}
+    if any(audience.asks for audience in home.doors.audiences(described(name))):
+        exported |= {"serviceTokens"}
     assert set(evaluated(name).exports) == {"fit", *described(name).app_names, *exported}
 
 

@@ -26,6 +26,8 @@ QUEUE = "StatefulSet photos/immich-queue"
 JELLYFIN = "Deployment media/jellyfin"
 PLUGIN = "DaemonSet gpu/nvidia-device-plugin-k3s-master"
 SMB = "DaemonSet storage/csi-smb-node"
+TUNNEL = "Deployment tunnel/cloudflared"
+PROXY = "Deployment tailnet/proxy-immich"
 CONF = "ConfigMap photos/immich-database-conf"
 SHARING = "ConfigMap gpu/nvidia-device-plugin-k3s-master-sharing"
 PHOTOS = "PersistentVolume nas-photos-photos"
@@ -301,9 +303,33 @@ POLICIES = (
     Mutation("memory without end", LEARNING, f"{CONTAINERS}[machine-learning].resources.limits.memory", REMOVED,
              named="spec.containers[machine-learning].resources.limits.memory", of_pod=True),
 )  # fmt: skip
+DOORS = (
+    Mutation("a tunnel that looks for its token beside it", TUNNEL,
+             f"{env('cloudflared', 'TUNNEL_TOKEN_FILE')}.value", "/run/secrets/cloudflared-token/tokn"),
+    Mutation("a tunnel that listens beside its port", TUNNEL, f"{CONTAINERS}[cloudflared].args[0.0.0.0:2000]",
+             "0.0.0.0:2001"),
+    Mutation("a tunnel that is restarted while the internet is away", TUNNEL,
+             f"{CONTAINERS}[cloudflared].livenessProbe.httpGet.path", "/ready"),
+    Mutation("a tunnel that does not run", TUNNEL, f"{CONTAINERS}[cloudflared].args[run]", "list"),
+    Mutation("an app that does not let the tunnel in", "NetworkPolicy photos/immich-server",
+             f"spec.ingress[0].from[0].podSelector.matchLabels{NAME}", "cloudflare"),
+    Mutation("a proxy without its serve config", PROXY, f"{env('tailscale', 'TS_SERVE_CONFIG')}.value",
+             "/etc/tailscale-serve/serve.yaml"),
+    Mutation("a proxy that looks for its key beside it", PROXY, f"{env('tailscale', 'TS_AUTHKEY')}.value",
+             "file:/run/secrets/proxy-immich-key/key"),
+    Mutation("a proxy whose state is in no Secret", PROXY, f"{env('tailscale', 'TS_KUBE_SECRET')}.value",
+             "proxy-immich-stat"),
+    Mutation("a proxy that asks for a device", PROXY, f"{env('tailscale', 'TS_USERSPACE')}.value", "false"),
+    Mutation("a proxy without a token for its state", PROXY, "spec.template.spec.automountServiceAccountToken", False),
+    Mutation("a proxy whose name is none of the tailnet's", PROXY, f"{env('tailscale', 'TS_HOSTNAME')}.value",
+             "photos.example"),
+    Mutation("a role for a Secret that is not there", "Role tailnet/proxy-immich", "rules[0].resourceNames[0]",
+             "proxy-imich-state"),
+    Mutation("a role that nobody has", "RoleBinding tailnet/proxy-immich", "roleRef.name", "proxy-imich"),
+)  # fmt: skip
 MUTATIONS = (
     *PORTS, *ENVIRONMENT, *PROBES, *VOLUMES_AND_MOUNTS, *FILES, *ARGUMENTS, *SELECTORS_AND_CLASSES, *NETWORK, *SHARES,
-    *USERS, *POLICIES,
+    *USERS, *POLICIES, *DOORS,
 )  # fmt: skip
 
 

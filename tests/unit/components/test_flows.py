@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.flows import ToAddress, ToInternet, ToWorkload
+from components.flows import ToAddress, ToApiServer, ToInternet, ToWorkload
 from components.network import PRIVATE_RANGES, default_deny, network_policies
 from components.workload import Container, Exec, Probe, Resources, User, Workload
 
@@ -76,3 +76,43 @@ def test_egress_out_of_the_cluster_says_why() -> None:
         "to": [{"ipBlock": {"cidr": "192.168.0.243/32"}}],
         "ports": [{"protocol": "TCP", "port": 5001}],
     }
+
+
+def egress_of(*flows: ToInternet | ToAddress | ToApiServer) -> list[dict[str, object]]:
+    [policy] = network_policies([workload("app", talks_to=flows)])
+    rules: list[dict[str, object]] = policy["spec"]["egress"][1:]
+    return rules
+
+
+def test_udp_is_open_only_where_it_is_asked_for() -> None:
+    [plain], [both] = egress_of(ToInternet("x")), egress_of(ToInternet("x", ports=(443,), udp=(7844,)))
+    assert plain["ports"] == [{"protocol": "TCP", "port": 443}]
+    assert both["ports"] == [{"protocol": "TCP", "port": 443}, {"protocol": "UDP", "port": 7844}]
+
+
+def test_every_udp_port_opens_no_tcp_port() -> None:
+    """A rule without any port would open all of both."""
+    [rule] = egress_of(ToAddress("x", "192.0.2.0/24", udp="every"))
+    assert rule["ports"] == [{"protocol": "UDP"}]
+
+
+def test_a_flow_without_a_port_is_refused() -> None:
+    """To Kubernetes, no port means every port."""
+    with pytest.raises(ValueError, match="the flow for films names no port"):
+        ToAddress("films", "192.0.2.0/24")
+    with pytest.raises(ValueError, match="the flow for films names no port"):
+        ToInternet("films", ports=())
+
+
+def test_the_api_server_is_reached_at_each_of_its_addresses_and_one_port() -> None:
+    [rule] = egress_of(ToApiServer("its state", ("192.0.2.1/32", "192.0.2.2/32")))
+    assert rule == {
+        "to": [{"ipBlock": {"cidr": "192.0.2.1/32"}}, {"ipBlock": {"cidr": "192.0.2.2/32"}}],
+        "ports": [{"protocol": "TCP", "port": 6443}],
+    }
+
+
+def test_an_api_server_without_an_address_is_refused() -> None:
+    """To Kubernetes, no address means every address."""
+    with pytest.raises(ValueError, match="the flow for its state names no address"):
+        ToApiServer("its state", ())

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
-from render import Evaluation
+import home
+from components import tunnel
+from components.plan import plan
+from home import Home, versions
+from render import Evaluation, evaluate, program
 from render.program import Secret
-from tests.unit.components.homes import HOMELAB, rendered
+from tests.homes import changed
+from tests.unit.components.homes import HIDDEN, HOMELAB, homes, rendered
 
 RECORD = "cloudflare:index/dnsRecord:DnsRecord"
 CONFIG = "cloudflare:index/zeroTrustTunnelCloudflaredConfig:ZeroTrustTunnelCloudflaredConfig"
 APPLICATION = "cloudflare:index/zeroTrustAccessApplication:ZeroTrustAccessApplication"
 POLICY = "cloudflare:index/zeroTrustAccessPolicy:ZeroTrustAccessPolicy"
 SERVICE_TOKEN = "cloudflare:index/zeroTrustAccessServiceToken:ZeroTrustAccessServiceToken"
+ROOT = Path(__file__).parents[3]
+NOTHING = {"service": "http_status:404"}
+ASKING: dict[str, Any] = {"path": "apps.jellyfin.signIn", "remove": True}
 
 
 def ingresses(evaluation: Evaluation) -> list[dict[str, Any]]:
@@ -111,3 +123,91 @@ def test_only_the_doors_and_nobody_else_reach_an_app_from_outside(app: str) -> N
     callers = [peer["podSelector"]["matchLabels"] for rule in policy["ingress"] for peer in rule["from"]]
     peers = {labels["app.kubernetes.io/name"] for labels in callers}
     assert peers == {"cloudflared", f"proxy-{app}"}
+
+
+def test_asking_brings_access_along_and_changes_nothing_but_the_tunnels_rules() -> None:
+    before, after = registered(rendered()), registered(rendered(ASKING))
+    assert before.keys() - after.keys() == set()
+    assert {urn.rpartition("$")[2] for urn in after.keys() - before.keys()} == {
+        f"{APPLICATION}::jellyfin",
+        f"{POLICY}::jellyfin-people",
+        f"{POLICY}::jellyfin-programs",
+        f"{SERVICE_TOKEN}::jellyfin",
+    }
+    assert {urn.rpartition("$")[2] for urn in before if after[urn] != before[urn]} == {f"{CONFIG}::homebrain"}
+
+
+def test_a_programs_token_is_put_out_as_a_secret() -> None:
+    tokens = rendered(ASKING).exports["serviceTokens"]
+    assert isinstance(tokens, Secret) or isinstance(tokens["jellyfin"], Secret)
+    assert "generated-client-secret" not in repr(tokens)
+    assert "serviceTokens" not in rendered().exports
+
+
+def test_where_nobody_is_asked_no_organization_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Cloudflare account has one only after somebody has set Zero Trust up."""
+    looked_up: list[str] = []
+
+    class Watched(dict[str, Any]):
+        def __getitem__(self, token: str) -> Any:
+            looked_up.append(token.rpartition(":")[2])
+            return super().__getitem__(token)
+
+    monkeypatch.setattr(program, "ANSWERS", Watched(program.ANSWERS))
+    evaluate(HOMELAB, HIDDEN)
+    assert set(looked_up) == {"getZone", "getZeroTrustTunnelCloudflaredToken"}
+    evaluate(changed(HOMELAB, [ASKING]), HIDDEN)
+    assert "getZeroTrustOrganization" in looked_up
+
+
+def test_an_asking_app_without_a_tag_of_access_is_refused() -> None:
+    here = home.load(changed(HOMELAB, [ASKING]))
+    with pytest.raises(KeyError, match="jellyfin"):
+        tunnel.configuration(plan(here, versions.load()).public, "team", {})
+
+
+def test_the_connector_reaches_cloudflare_and_public_apps_and_is_reached_by_nobody() -> None:
+    [policy] = [
+        one["spec"]
+        for one in rendered().objects
+        if one["kind"] == "NetworkPolicy" and one["metadata"]["name"] == "cloudflared"
+    ]
+    assert "ingress" not in policy
+    _dns, *apps, cloudflare = policy["egress"]
+    called = {rule["to"][0]["podSelector"]["matchLabels"]["app.kubernetes.io/name"] for rule in apps}
+    assert called == {"immich-server", "jellyfin"}
+    ports = {(port["protocol"], port["port"]) for port in cloudflare["ports"]}
+    assert ports == {("TCP", 443), ("TCP", 7844), ("UDP", 7844)}
+    assert "192.168.0.0/16" in cloudflare["to"][0]["ipBlock"]["except"]
+
+
+def test_a_home_without_a_public_app_has_no_tunnel_and_never_imports_cloudflare() -> None:
+    """Importing it takes longer than everything else in a preview."""
+    asked = (
+        "import sys; from pathlib import Path; from render import evaluate, stack; from home import secrets\n"
+        "config = stack.read(Path('examples/Pulumi.tailnet-only.yaml'))\n"
+        "found = evaluate(config.values, {one.key: one.key for one in secrets.ALL})\n"
+        "print([one.type for one in found.registrations if one.type.startswith('cloudflare')])\n"
+        "print('pulumi_cloudflare' in sys.modules, 'tunnel' in {one.name for one in found.registrations})"
+    )
+    done = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["[]", "False False"]
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(homes())
+def test_in_any_home_the_tunnel_lets_in_what_is_public_and_access_asks_where_it_should(here: Home) -> None:
+    rooms = plan(here, versions.load())
+    *rules, last = tunnel.configuration(rooms.public, "team", {one.front.app: one.front.app for one in rooms.public})[
+        "ingresses"
+    ]
+    assert last == NOTHING
+    apps = {name: app for name, app in here.apps.by_name.items() if "public" in app.doors}
+    assert {rule["hostname"] for rule in rules} == {f"{app.hostname}.{here.domain}" for app in apps.values()}
+    asking = {rule["hostname"] for rule in rules if "originRequest" in rule}
+    assert asking == {f"{app.hostname}.{here.domain}" for app in apps.values() if app.sign_in}
+    assert (rooms.connector is None) == (not apps)
+    for name, app in apps.items():
+        if app.sign_in:
+            includes = tunnel.people_policy(next(one for one in rooms.public if one.front.app == name))["includes"]
+            assert [one["email"]["email"] for one in includes] == [p.email for p in here.people_of(*app.roles)]

@@ -8,7 +8,7 @@ import pytest
 
 import tailnet
 from render.program import Secret
-from tests.unit.components.homes import rendered
+from tests.unit.components.homes import HOMELAB, rendered
 
 ACL = "tailscale:index/acl:Acl"
 KEY = "tailscale:index/tailnetKey:TailnetKey"
@@ -93,3 +93,35 @@ def test_a_home_without_a_tailnet_has_no_trace_of_one() -> None:
         *({"path": f"apps.{app}", "remove": True} for app in ("transcode", "fileBrowser", "argocd", "monitoring")),
     )
     assert not any("tailscale" in one.type for one in evaluation.registrations)
+
+
+@pytest.mark.parametrize("app", ["immich", "jellyfin"])
+def test_what_a_proxy_writes_into_its_state_is_not_the_programs(app: str) -> None:
+    state = rendered().named("kubernetes:core/v1:Secret", f"proxy-{app}-state")
+    assert not {"data", "stringData"} & state.inputs.keys()
+    assert {"data", "stringData"} <= set(state.ignore_changes)
+
+
+def test_no_second_proxy_logs_in_with_the_identity_of_the_first() -> None:
+    spec = rendered().named("kubernetes:apps/v1:Deployment", "proxy-immich").inputs["spec"]
+    assert (spec["replicas"], spec["strategy"]["type"]) == (1, "Recreate")
+
+
+def test_a_proxy_talks_to_its_app_to_the_api_server_and_to_tailscale() -> None:
+    [policy] = [
+        one["spec"]
+        for one in rendered().objects
+        if one["kind"] == "NetworkPolicy" and one["metadata"]["name"] == "proxy-jellyfin"
+    ]
+    assert "ingress" not in policy
+    _dns, app, api_server, internet, *networks = policy["egress"]
+    assert app["to"][0]["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "jellyfin"}
+    master = HOMELAB["nodes"][0]["addresses"]
+    servers = {f"{master['lan']}/32", f"{master['tailnet']}/32"}
+    assert {peer["ipBlock"]["cidr"] for peer in api_server["to"]} == servers
+    assert api_server["ports"] == [{"protocol": "TCP", "port": 6443}]
+    assert internet["ports"] == [{"protocol": "TCP", "port": 443}, {"protocol": "TCP", "port": 80}, {"protocol": "UDP"}]
+    # Devices at home are reached directly: over UDP, and in no other way.
+    cidrs = [network["cidr"] for network in HOMELAB["networks"]]
+    assert [one["to"][0]["ipBlock"]["cidr"] for one in networks] == cidrs
+    assert all(one["ports"] == [{"protocol": "UDP"}] for one in networks)
