@@ -13,6 +13,10 @@ MEDIA: Final = "media"
 PHOTOS: Final = "photos"
 TUNNEL: Final = "tunnel"
 TAILNET: Final = "tailnet"
+MONITORING: Final = "monitoring"
+# What watches from inside each machine: it sees the machine's folders, so it lives apart from the rest.
+NODE_AGENTS: Final = "node-agents"
+NOTIFICATIONS: Final = "notifications"
 
 # Where K3s puts pods, and so where requests through a door come from. Services are in 10.43.0.0/16.
 POD_NETWORK: Final = "10.42.0.0/16"

@@ -268,6 +268,8 @@ def _volume_mount(mount: Mount, workload: Workload) -> Manifest:
         manifest["subPath"] = mount.sub_path
     if mount.bidirectional:
         manifest["mountPropagation"] = "Bidirectional"
+    elif mount.from_host:
+        manifest["mountPropagation"] = "HostToContainer"
     return manifest
 
 

@@ -110,6 +110,8 @@ class Mount:
     volume: Volume
     read_only: bool = False
     sub_path: str | None = None
+    from_host: bool = False
+    """Mounts made on the node below the volume's folder show in the container too, later ones as well."""
     bidirectional: bool = False
     """Mounts made below `path` show on the node too: what a CSI node plugin is for. Needs `Deviation.PRIVILEGED`."""
 
@@ -207,6 +209,15 @@ class Container:
 
 
 @dataclass(frozen=True)
+class Metrics:
+    """What a workload tells of itself in Prometheus' format: GET `path` on its port of this name. Who watches it may
+    reach that port, and asks each of its pods."""
+
+    port: str
+    path: str = "/metrics"
+
+
+@dataclass(frozen=True)
 class User:
     """Who the pod runs as. Uid 0 needs `Deviation.ROOT_USER`.
 
@@ -247,6 +258,7 @@ class Workload:
     api_token: bool = False
     grace_seconds: int = 30
     talks_to: tuple[Flow, ...] = ()
+    metrics: tuple[Metrics, ...] = ()
     deviations: Mapping[Deviation, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -264,6 +276,9 @@ class Workload:
         for deviation, reason in self.deviations.items():
             if not reason.strip():
                 raise ValueError(f'{self.name}: the deviation "{deviation.label}" needs a reason')
+        for one in self.metrics:
+            if one.port not in self.ports:
+                raise ValueError(f'{self.name}: tells metrics on port "{one.port}", and has {sorted(self.ports)}')
         count: dict[str, int] = {}
         for container in self.containers:
             for port in container.ports:

@@ -13,7 +13,7 @@ from pydantic import Field
 from home.people import Role
 from home.quantities import to_bytes
 from home.record import Record
-from home.values import Count, Name, NoneOrMore, Size
+from home.values import Count, Days, Name, NoneOrMore, Size
 
 Door = Literal["public", "tailnet"]
 
@@ -145,6 +145,70 @@ class Transcode(App):
         return {"share": self.share}
 
 
+class Retention(Record):
+    """How long what monitoring gathers is kept. What doesn't fit its volume goes earlier, the oldest first."""
+
+    metrics: Days = "30d"
+    """What Prometheus measured."""
+    logs: Days = "14d"
+    """What pods and machines wrote."""
+
+
+class Logs(Record):
+    """How logs are gathered."""
+
+    agent: Literal["alloy", "promtail"] = "alloy"
+    """What reads them on each node: Grafana Alloy, or Promtail, which it succeeded and which gets no more updates."""
+
+
+class Alerts(Record):
+    """Where alerts are sent."""
+
+    receiver: Literal["ntfy", "webhook"] = "ntfy"
+    """`ntfy` is the home's own, which has to be among the apps. `webhook` is an address elsewhere, which is a secret:
+    `alertWebhookUrl`."""
+
+
+class MonitoringStorage(Record):
+    """Monitoring's volumes on local disk."""
+
+    metrics: Size = "20Gi"
+    """Prometheus' database; it takes four fifths of this and then forgets the oldest."""
+    logs: Size = "20Gi"
+    """Loki's."""
+    alerts: Size = "1Gi"
+    """What Alertmanager has told, and what is silenced."""
+    dashboards: Size = "1Gi"
+    """Grafana's own database: people and their preferences. Dashboards come with the program."""
+
+
+class Monitoring(App):
+    """Metrics, logs, alerts and dashboards. Its doors lead to Grafana."""
+
+    retention: Retention = Retention()
+    """How long what it gathers is kept."""
+    logs: Logs = Logs()
+    """How logs are gathered."""
+    alerts: Alerts = Alerts()
+    """Where alerts are sent."""
+    storage: MonitoringStorage = MonitoringStorage()
+    """The sizes of its volumes on local disk."""
+
+
+class NtfyStorage(Record):
+    """The notification server's volumes on local disk."""
+
+    messages: Size = "1Gi"
+    """Messages of the last days, for devices that were away, and who may read what."""
+
+
+class Ntfy(App):
+    """Notifications on phones and desktops, sent by the home itself. Closed: it asks everybody who they are."""
+
+    storage: NtfyStorage = NtfyStorage()
+    """The sizes of its volumes on local disk."""
+
+
 class Apps(Record):
     """Every app that a home may have. Those left out are None."""
 
@@ -160,8 +224,10 @@ class Apps(Record):
     """Files on the local disk and the NAS, in a browser."""
     argocd: App | None = None
     """Deployment from Git."""
-    monitoring: App | None = None
-    """Prometheus and Grafana."""
+    monitoring: Monitoring | None = None
+    """Metrics, logs, alerts and dashboards."""
+    ntfy: Ntfy | None = None
+    """Notifications on phones."""
     ollama: App | None = None
     """Language models."""
 

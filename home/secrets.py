@@ -44,12 +44,27 @@ TAILSCALE_OAUTH_CLIENT_SECRET = Secret(
     what="the secret of that OAuth client",
     when="an app has the tailnet door, or a node joined over the tailnet",
 )
+ALERT_WEBHOOK_URL = Secret(
+    key="alertWebhookUrl",
+    what="the address to which alerts are posted; such addresses let whoever knows them post",
+    when="the receiver of alerts is a webhook",
+)
 
-ALL = (NAS_PASSWORD, CLOUDFLARE_API_TOKEN, TAILSCALE_OAUTH_CLIENT_ID, TAILSCALE_OAUTH_CLIENT_SECRET)
+ALL = (
+    NAS_PASSWORD,
+    CLOUDFLARE_API_TOKEN,
+    TAILSCALE_OAUTH_CLIENT_ID,
+    TAILSCALE_OAUTH_CLIENT_SECRET,
+    ALERT_WEBHOOK_URL,
+)
 
 
 def _mounts_smb(home: Home) -> bool:
     return any(share.protocol == "smb" for share in home.shares)
+
+
+def _posts_alerts(home: Home) -> bool:
+    return home.apps.monitoring is not None and home.apps.monitoring.alerts.receiver == "webhook"
 
 
 _NEEDED: dict[Secret, Callable[[Home], bool]] = {
@@ -57,6 +72,7 @@ _NEEDED: dict[Secret, Callable[[Home], bool]] = {
     CLOUDFLARE_API_TOKEN: is_public,
     TAILSCALE_OAUTH_CLIENT_ID: is_in_a_tailnet,
     TAILSCALE_OAUTH_CLIENT_SECRET: is_in_a_tailnet,
+    ALERT_WEBHOOK_URL: _posts_alerts,
 }
 
 

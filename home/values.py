@@ -22,6 +22,7 @@ _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _DNS_NAME = rf"{_LABEL}(\.{_LABEL})+"
 _EMAIL = r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+"
 _VERSION = r"v[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?(\+k3s[0-9]+)?"
+_UNITS_OF_DAYS = {"d": 1, "w": 7, "y": 365}
 _QUALIFIED = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 
 
@@ -101,6 +102,21 @@ def _dns_name(text: str) -> str:
     raise ValueError(f"{shown(text)} is not a DNS name{hint}")
 
 
+def _days(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return value
+    found = re.fullmatch(r"([0-9]{1,5})([a-z]*)", str(value).strip(), re.A)
+    number, unit = found.groups() if found else ("", "")
+    if number and not int(number):
+        raise ValueError(f"{shown(value)} keeps nothing; write how long things are kept, such as 30d")
+    if unit in ("h", "m", "s"):
+        raise ValueError(f"{shown(value)} isn't whole days; write some, such as 30d")
+    if unit not in _UNITS_OF_DAYS:
+        hint = f"did you mean {number}d?" if number else "write a whole number of days, weeks or years, such as 30d"
+        raise ValueError(f"{shown(value)} says no time that things can be kept; {hint}")
+    return f"{int(number) * _UNITS_OF_DAYS[unit]}d"
+
+
 def _tailnet(text: str) -> str:
     name = _dns_name(text)
     if not name.endswith(".ts.net"):
@@ -176,6 +192,12 @@ Size = Annotated[
     BeforeValidator(_size),
     Field(json_schema_extra={"pattern": r"^[0-9.]+([KMGTPE]i|[kMGTPE]|[eE][0-9]{1,2})$", "examples": ["4Gi"]}),
 ]
+Days = Annotated[
+    str,
+    BeforeValidator(_days),
+    Field(json_schema_extra={"pattern": "^0*[1-9][0-9]{0,4}[dwy]$", "examples": ["30d"]}),
+]
+"""How long things are kept: whole days, as `30d`, whatever unit it was written in."""
 Count = Annotated[int, Field(ge=1, le=100_000), BeforeValidator(_whole)]
 NoneOrMore = Annotated[int, Field(ge=0, le=100_000), BeforeValidator(_whole)]
 OwnerId = Annotated[int, Field(ge=0, le=2**32 - 2), BeforeValidator(_whole)]

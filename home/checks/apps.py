@@ -1,4 +1,4 @@
-"""Apps: on nodes that exist, with shares that are there. Imports the model."""
+"""Apps: on nodes that exist, with shares that are there and receivers for their alerts. Imports the model."""
 
 from __future__ import annotations
 
@@ -85,10 +85,22 @@ def transcoding_may_write(home: Home) -> Iterator[Problem]:
             )
 
 
+def alerts_have_a_receiver(home: Home) -> Iterator[Problem]:
+    """An alert that nobody gets is none."""
+    monitoring = home.apps.monitoring
+    if monitoring and monitoring.alerts.receiver == "ntfy" and home.apps.ntfy is None:
+        yield Problem(
+            "apps.monitoring.alerts.receiver",
+            "alerts go to ntfy, which this home doesn't have; declare apps.ntfy, or set the receiver to webhook",
+            ("apps.ntfy",),
+        )
+
+
 CHECKS = (
     nodes_exist,
     nodes_are_in_service,
     shares_exist,
     shares_are_used_once,
     transcoding_may_write,
+    alerts_have_a_receiver,
 )
