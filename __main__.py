@@ -14,7 +14,9 @@ from components.demands import controllers
 from components.gpu import Gpu, GpuArgs
 from components.immich import Immich, ImmichArgs
 from components.jellyfin import Jellyfin, JellyfinArgs
-from components.names import GPU, MEDIA, PHOTOS, STORAGE, TAILNET, TUNNEL
+from components.monitoring.room import Monitoring, MonitoringArgs
+from components.names import GPU, MEDIA, NOTIFICATIONS, PHOTOS, STORAGE, TAILNET, TUNNEL
+from components.ntfy import Ntfy, NtfyArgs
 from components.plan import plan
 from components.storage import Storage, StorageArgs
 from components.tailnet_door import TailnetDoor, TailnetDoorArgs
@@ -38,6 +40,7 @@ cluster_provider = kubernetes.Provider(
     enable_secret_mutable=True,
 )
 in_cluster = pulumi.ResourceOptions(provider=cluster_provider)
+generated = random.Provider("random")
 
 # What every room stands on: namespaces, who may talk to whom, priorities, a storage class that keeps data.
 cluster = Cluster("cluster", ClusterArgs(workloads=rooms.workloads, nodes=here.nodes), opts=in_cluster)
@@ -72,7 +75,7 @@ if here.apps.immich and rooms.immich:
             storage=here.apps.immich.storage,
             namespace=cluster.namespaces[PHOTOS],
             storage_class=cluster.storage_class,
-            generated=random.Provider("random"),
+            generated=generated,
             libraries=storage.claims_in(PHOTOS) if storage else (),
         ),
         opts=pulumi.ResourceOptions.merge(in_cluster, pulumi.ResourceOptions(depends_on=gpu)),
@@ -93,6 +96,38 @@ if here.apps.jellyfin and rooms.jellyfin:
         opts=pulumi.ResourceOptions.merge(in_cluster, pulumi.ResourceOptions(depends_on=gpu)),
     )
     pulumi.export("jellyfin", jellyfin.url)
+
+# Notifications on phones.
+ntfy = None
+if here.apps.ntfy and rooms.ntfy:
+    ntfy = Ntfy(
+        "ntfy",
+        NtfyArgs(
+            server=rooms.ntfy,
+            storage=here.apps.ntfy.storage,
+            namespace=cluster.namespaces[NOTIFICATIONS],
+            storage_class=cluster.storage_class,
+            generated=generated,
+        ),
+        opts=in_cluster,
+    )
+    pulumi.export("ntfy", {"url": ntfy.url, "user": "owner", "password": ntfy.password})
+
+# Metrics, alerts, logs and dashboards.
+if here.apps.monitoring and rooms.monitoring:
+    monitoring = Monitoring(
+        "monitoring",
+        MonitoringArgs(
+            workloads=rooms.monitoring,
+            storage=here.apps.monitoring.storage,
+            receiver={"token": ntfy.token} if ntfy else {"url": secrets["alertWebhookUrl"]},
+            namespaces=cluster.namespaces,
+            storage_class=cluster.storage_class,
+            generated=generated,
+        ),
+        opts=pulumi.ResourceOptions.merge(in_cluster, pulumi.ResourceOptions(depends_on=gpu)),
+    )
+    pulumi.export("monitoring", {"url": monitoring.url, "user": "admin", "password": monitoring.password})
 
 # The public door, a Cloudflare tunnel: the only way in from the internet.
 if here.domain and rooms.connector:

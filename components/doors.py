@@ -14,7 +14,8 @@ from home.doors import Audience, audiences
 class Front:
     """What people reach of an app: one port of one workload, said once by its room.
 
-    app: its name in the config. port: its name, `number`: its number; HTTP is spoken there.
+    app: its name in the config. port: its name, `number`: its number; HTTP is spoken there. health: the path that
+    answers 200, without an account, when the app is well.
     """
 
     app: str
@@ -22,6 +23,7 @@ class Front:
     workload: str
     port: str
     number: int
+    health: str = "/"
 
     @property
     def address(self) -> str:

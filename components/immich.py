@@ -15,6 +15,7 @@ from components.doors import Front
 from components.flows import ToInternet, ToWorkload
 from components.gpu import deviations_of, use_of
 from components.manifests import arguments
+from components.monitoring.exporters import postgres_exporter, redis_exporter
 from components.storage import MountedShare
 from components.volumes import local_claim
 from components.workload import (
@@ -23,6 +24,7 @@ from components.workload import (
     Exec,
     Files,
     Http,
+    Metrics,
     Mount,
     Probe,
     Resources,
@@ -54,17 +56,18 @@ MODELS_CLAIM = "immich-models"
 
 @dataclass(frozen=True)
 class ImmichWorkloads:
-    """The four parts of Immich."""
+    """The four parts of Immich, and what tells monitoring of two of them, where the home has that."""
 
     server: Workload
     machine_learning: Workload
     database: Workload
     queue: Workload
+    exporters: tuple[Workload, ...] = ()
 
     @property
     def all(self) -> tuple[Workload, ...]:
         """What others stand on first."""
-        return (self.database, self.queue, self.machine_learning, self.server)
+        return (self.database, self.queue, self.machine_learning, self.server, *self.exporters)
 
 
 @dataclass(frozen=True)
@@ -148,10 +151,11 @@ def workloads(home: Home, images: Mapping[str, Image]) -> ImmichWorkloads:
         machine_learning=machine_learning(home, nodes, app.machine_learning.gpu, images),
         database=database(nodes, images["immich-postgres"]),
         queue=queue(nodes, images["valkey"]),
+        exporters=exporters(nodes, images) if home.apps.monitoring else (),
     )
 
 
-FRONT = Front("immich", names.PHOTOS, SERVER, "http", 2283)
+FRONT = Front("immich", names.PHOTOS, SERVER, "http", 2283, "/api/server/ping")
 """What people reach of it."""
 
 
@@ -206,6 +210,7 @@ def server(home: Home, nodes: tuple[str, ...], gpu: GpuShare | None, image: Imag
             ),
         ),
         deviations=deviations_of(gpu),
+        metrics=(Metrics("metrics-api"), Metrics("metrics-jobs")),
         talks_to=(
             ToWorkload(names.PHOTOS, DATABASE, "postgres"),
             ToWorkload(names.PHOTOS, QUEUE, "redis"),
@@ -359,6 +364,29 @@ def queue(nodes: tuple[str, ...], image: Image) -> Workload:
                 readiness=Probe(ready, period=10, failures=3, timeout=2),
                 liveness=Probe(alive, period=20, failures=5, timeout=5),
             ),
+        ),
+    )
+
+
+def exporters(nodes: tuple[str, ...], images: Mapping[str, Image]) -> tuple[Workload, ...]:
+    """What tells how the database gets on, and how many jobs wait in each of the queue's lists."""
+    return (
+        postgres_exporter(
+            namespace=names.PHOTOS,
+            nodes=nodes,
+            image=images["postgres-exporter"],
+            database=ToWorkload(names.PHOTOS, DATABASE, "postgres"),
+            address=f"{DATABASE}:5432/{DATABASE_NAME}",
+            secret=PASSWORD,
+            user=DATABASE_USER,
+        ),
+        redis_exporter(
+            namespace=names.PHOTOS,
+            nodes=nodes,
+            image=images["redis-exporter"],
+            queue=ToWorkload(names.PHOTOS, QUEUE, "redis"),
+            address=f"redis://{QUEUE}:6379",
+            counted="immich_bull:*:wait",
         ),
     )
 

@@ -35,7 +35,7 @@ from home.versions import Image
 CONFIG_CLAIM = "jellyfin-config"
 CACHE_CLAIM = "jellyfin-cache"
 
-FRONT = Front("jellyfin", names.MEDIA, "jellyfin", "http", 8096)
+FRONT = Front("jellyfin", names.MEDIA, "jellyfin", "http", 8096, "/health")
 """What people reach of it."""
 
 

@@ -2,16 +2,19 @@
 
 The cluster base needs to know all of it at once: a namespace's Pod Security level follows from the workloads in it, and
 who may talk to whom from what they all say. The doors need to know all of it too: each room says its front, the home
-says who may come in to it, and the doors lead there.
+says who may come in to it, and the doors lead there. Monitoring comes last: it asks everything else how it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from components import doors, gpu, immich, jellyfin, storage, tailnet_proxies, tunnel
+from components import doors, gpu, immich, jellyfin, ntfy, storage, tailnet_proxies, tunnel
 from components.doors import Front, Opening
+from components.monitoring import grafana
+from components.monitoring.workloads import MonitoringWorkloads
+from components.monitoring.workloads import workloads as watching
 from components.workload import Workload
 from home import Home
 from home.versions import Image
@@ -35,6 +38,8 @@ class Plan:
     connector: Workload | None
     tailnet: tuple[Opening, ...]
     proxies: tuple[Workload, ...]
+    ntfy: Workload | None
+    monitoring: MonitoringWorkloads | None = None
 
     @property
     def workloads(self) -> dict[str, tuple[Workload, ...]]:
@@ -46,6 +51,8 @@ class Plan:
             *([self.jellyfin] if self.jellyfin else ()),
             *([self.connector] if self.connector else ()),
             *self.proxies,
+            *([self.ntfy] if self.ntfy else ()),
+            *(self.monitoring.all if self.monitoring else ()),
         ]
         namespaces = sorted({workload.namespace for workload in everything})
         return {one: tuple(workload for workload in everything if workload.namespace == one) for one in namespaces}
@@ -56,27 +63,34 @@ def plan(home: Home, images: Mapping[str, Image]) -> Plan:
     mounted = (*immich.libraries(home), *jellyfin.libraries(home))
     photos = immich.workloads(home, images) if home.apps.immich else None
     films = jellyfin.server(home, images) if home.apps.jellyfin else None
+    messages = ntfy.server(home, images) if home.apps.ntfy else None
 
-    def fronts() -> Iterator[tuple[Front, Workload]]:
-        if photos:
-            yield immich.FRONT, photos.server
-        if films:
-            yield jellyfin.FRONT, films
-
-    behind = {front.app: workload for front, workload in fronts()}
-    openings = doors.openings(home, (front for front, _ in fronts()))
+    # Each front, and the nodes that what is behind it may run on.
+    behind: dict[Front, tuple[str, ...]] = {}
+    if photos:
+        behind[immich.FRONT] = photos.server.nodes
+    if films:
+        behind[jellyfin.FRONT] = films.nodes
+    if messages:
+        behind[ntfy.FRONT] = messages.nodes
+    if home.apps.monitoring:
+        behind[grafana.FRONT] = (home.apps.monitoring.node,) if home.apps.monitoring.node else ()
+    openings = doors.openings(home, behind)
     public, tailnet = doors.public(openings), doors.in_tailnet(openings)
-    return Plan(
+    rooms = Plan(
         gpu_plugins=gpu.plugins(home, images),
         mounted_shares=mounted,
         storage_drivers=storage.drivers(home, mounted, images),
         immich=photos,
         jellyfin=films,
-        fronts=tuple(front for front, _ in fronts()),
+        fronts=tuple(behind),
         public=public,
         connector=tunnel.connector(public, images["cloudflared"]) if public else None,
         tailnet=tailnet,
-        proxies=tuple(
-            tailnet_proxies.proxy(home, one, behind[one.front.app].nodes, images["tailscale"]) for one in tailnet
-        ),
+        proxies=tuple(tailnet_proxies.proxy(home, one, behind[one.front], images["tailscale"]) for one in tailnet),
+        ntfy=messages,
     )
+    if home.apps.monitoring is None:
+        return rooms
+    others = [workload for room in rooms.workloads.values() for workload in room]
+    return replace(rooms, monitoring=watching(home, images, others=others, fronts=rooms.fronts, public=public))

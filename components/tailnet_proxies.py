@@ -19,6 +19,7 @@ from components.workload import (
     Deviation,
     Files,
     Http,
+    Metrics,
     Mount,
     PodField,
     Probe,
@@ -106,6 +107,7 @@ def proxy(home: Home, opening: Opening, nodes: tuple[str, ...], image: Image) ->
         deviations={
             Deviation.API_TOKEN: "keeps who it is in the tailnet in one Secret, the only thing that its role lets it at"
         },
+        metrics=(Metrics("health"),),
         talks_to=(
             opening.front.flow,
             ToApiServer("its state, kept in a Secret", api_servers(home)),

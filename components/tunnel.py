@@ -13,7 +13,7 @@ from components import names
 from components.doors import Opening
 from components.flows import ToInternet
 from components.manifests import Manifest
-from components.workload import Container, Http, Mount, Probe, Resources, SecretFiles, User, Workload
+from components.workload import Container, Http, Metrics, Mount, Probe, Resources, SecretFiles, User, Workload
 from home.versions import Image
 
 NAME = "homebrain"
@@ -65,6 +65,7 @@ def connector(openings: Iterable[Opening], image: Image) -> Workload:
                 liveness=Probe(Http("/healthcheck", "metrics"), period=20, failures=5, timeout=5),
             ),
         ),
+        metrics=(Metrics("metrics"),),
         talks_to=(
             *(one.front.flow for one in openings),
             ToInternet(

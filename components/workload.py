@@ -211,10 +211,12 @@ class Container:
 @dataclass(frozen=True)
 class Metrics:
     """What a workload tells of itself in Prometheus' format: GET `path` on its port of this name. Who watches it may
-    reach that port, and asks each of its pods."""
+    reach that port, and asks each of its pods. `about_others`: what it tells is of other things, which have their own
+    namespaces, pods and nodes."""
 
     port: str
     path: str = "/metrics"
+    about_others: bool = False
 
 
 @dataclass(frozen=True)
