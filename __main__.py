@@ -120,7 +120,11 @@ if here.apps.monitoring and rooms.monitoring:
         MonitoringArgs(
             workloads=rooms.monitoring,
             storage=here.apps.monitoring.storage,
-            receiver={"token": ntfy.token} if ntfy else {"url": secrets["alertWebhookUrl"]},
+            receiver=(
+                {"token": ntfy.token}
+                if ntfy and here.apps.monitoring.alerts.receiver == "ntfy"
+                else {"url": secrets["alertWebhookUrl"]}
+            ),
             namespaces=cluster.namespaces,
             storage_class=cluster.storage_class,
             generated=generated,
