@@ -386,7 +386,7 @@ def exporters(nodes: tuple[str, ...], images: Mapping[str, Image]) -> tuple[Work
             image=images["redis-exporter"],
             queue=ToWorkload(names.PHOTOS, QUEUE, "redis"),
             address=f"redis://{QUEUE}:6379",
-            counted="immich_bull:*:wait",
+            counted="db0=immich_bull:*:wait",
         ),
     )
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from home.quantities import to_bytes
 from home.record import Record
-from home.values import Address, Name, OwnerId, Size, Text
+from home.values import Address, Day, Name, OwnerId, Size, Text
 
 
 class Owner(Record):
@@ -51,6 +51,9 @@ class NasAddresses(Record):
     """The address in one of the home's networks."""
     tailnet: Address | None = None
     """The address in the tailnet, from 100.64.0.0/10."""
+    tailnet_key_expires: Day | None = None
+    """The day on which the NAS's key in the tailnet ends, as Tailscale's console shows it; an alert comes two weeks
+    before. Leave out where it doesn't."""
 
 
 class Nas(Record):

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from home.quantities import to_bytes
 from home.record import FrozenMapping, Record
-from home.values import Address, Count, LabelKey, Labels, LabelValue, Name, Size, Text, Version
+from home.values import Address, Count, Day, LabelKey, Labels, LabelValue, Name, Size, Text, Version
 
 
 class Sharing(Record):
@@ -84,6 +84,9 @@ class Addresses(Record):
     """The address in one of the home's networks."""
     tailnet: Address | None = None
     """The address in the tailnet, from 100.64.0.0/10."""
+    tailnet_key_expires: Day | None = None
+    """The day on which the machine's key in the tailnet ends, as Tailscale's console shows it; an alert comes two weeks
+    before. Leave out where it doesn't: a machine with a tag."""
 
 
 class Node(Record):

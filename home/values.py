@@ -9,6 +9,7 @@ import ipaddress
 import re
 import zoneinfo
 from collections.abc import Mapping
+from datetime import date
 from functools import cache
 from typing import Annotated, Any
 
@@ -110,11 +111,24 @@ def _days(value: Any) -> Any:
     if number and not int(number):
         raise ValueError(f"{shown(value)} keeps nothing; write how long things are kept, such as 30d")
     if unit in ("h", "m", "s"):
-        raise ValueError(f"{shown(value)} isn't whole days; write some, such as 30d")
+        whole = unit == "h" and int(number) % 24 == 0
+        hint = f"did you mean {int(number) // 24}d?" if whole else "write some, such as 30d"
+        raise ValueError(f"{shown(value)} isn't counted in days; {hint}")
     if unit not in _UNITS_OF_DAYS:
         hint = f"did you mean {number}d?" if number else "write a whole number of days, weeks or years, such as 30d"
         raise ValueError(f"{shown(value)} says no time that things can be kept; {hint}")
     return f"{int(number) * _UNITS_OF_DAYS[unit]}d"
+
+
+def _date(value: Any) -> Any:
+    if isinstance(value, date):
+        return value.isoformat()
+    if not isinstance(value, str):
+        return value
+    try:
+        return date.fromisoformat(value.strip()).isoformat()
+    except ValueError:
+        raise ValueError(f"{shown(value)} is not a day; write one as year-month-day, such as 2030-01-31") from None
 
 
 def _tailnet(text: str) -> str:
@@ -198,6 +212,12 @@ Days = Annotated[
     Field(json_schema_extra={"pattern": "^0*[1-9][0-9]{0,4}[dwy]$", "examples": ["30d"]}),
 ]
 """How long things are kept: whole days, as `30d`, whatever unit it was written in."""
+Day = Annotated[
+    str,
+    BeforeValidator(_date),
+    Field(json_schema_extra={"pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "examples": ["2030-01-31"]}),
+]
+"""A day, as `2030-01-31`."""
 Count = Annotated[int, Field(ge=1, le=100_000), BeforeValidator(_whole)]
 NoneOrMore = Annotated[int, Field(ge=0, le=100_000), BeforeValidator(_whole)]
 OwnerId = Annotated[int, Field(ge=0, le=2**32 - 2), BeforeValidator(_whole)]

@@ -49,6 +49,10 @@ _NOT_ON_A_DISK = (
 )
 
 
+# Collectors that would tell of the pod's network as if it were the machine's.
+_OF_ITS_OWN_NETWORK = ("arp", "conntrack", "ipvs", "netdev", "netstat", "sockstat", "softnet", "udp_queues")
+
+
 def node_exporter(image: Image) -> Workload:
     """The machine's own figures: processors, memory, disks, temperatures, clock. One on each node.
 
@@ -74,10 +78,7 @@ def node_exporter(image: Image) -> Workload:
                     f"--path.udev.data={HOST}/root/run/udev/data",
                     f"--collector.filesystem.mount-points-exclude={_PASSED_OVER}",
                     f"--collector.filesystem.fs-types-exclude={_NOT_ON_A_DISK}",
-                    # Its own network would be taken for the machine's.
-                    *(f"--no-collector.{one}" for one in ("arp", "ipvs", "netclass", "netdev", "netstat", "sockstat")),
-                    "--no-collector.softnet",
-                    "--no-collector.udp_queues",
+                    *(f"--no-collector.{one}" for one in _OF_ITS_OWN_NETWORK),
                 ),
                 ports={"metrics": 9100},
                 mounts=(

@@ -12,10 +12,11 @@ import yaml
 
 import home
 from components.monitoring.alerts import RUNBOOK, Alert, alerts, rules
-from tests.real.tools import program
+from tests.homes import changed, config
+from tests.real.monitoring_tools import program
 
-ROOT = Path(__file__).parents[2]
-HERE = home.load_file(ROOT / "Pulumi.homelab.yaml")
+# The owner's home, and a machine whose key ends.
+HERE = home.load(changed(config("homelab"), [{"path": "nas.addresses.tailnetKeyExpires", "set": "1970-01-16"}]))
 CASES: dict[str, list[dict[str, Any]]] = {
     name: cases
     for file in sorted((Path(__file__).parent / "alerts").glob("*.yaml"))

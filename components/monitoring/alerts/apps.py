@@ -27,7 +27,8 @@ def alerts(home: Home) -> Iterator[Alert]:
             "warning",
             """
             redis_key_size{key=~"immich_bull:.+:wait"} >= redis_key_size offset 2h
-            and min_over_time(redis_key_size[2h]) > 0
+            and count_over_time(redis_key_size[2h])
+              >= on (namespace, instance) group_left () 0.95 * count_over_time(redis_up[2h])
             """,
             "15m",
             "Jobs wait in {{ $labels.key }} and don't get fewer: {{ $value }} of them.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from components.monitoring.alerts.alert import Alert
 from home import Home
@@ -30,6 +31,16 @@ def alerts(home: Home) -> Iterator[Alert]:
             "10m",
             "{{ $labels.instance }} doesn't lead to {{ $labels.target }}, which is well.",
         )
+    for machine, day in _expiring(home):
+        yield Alert(
+            "TailnetKeyExpiring",
+            SUBJECT,
+            "warning",
+            f"vector({int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp())}) - time() < 14 * 86400",
+            "0m",
+            f"The key of {machine} in the tailnet ends on {day}; then nothing reaches it there.",
+            {"machine": machine},
+        )
     if is_in_a_tailnet(home):
         yield Alert(
             "TailnetProxyUnwell",
@@ -39,3 +50,12 @@ def alerts(home: Home) -> Iterator[Alert]:
             "1h",
             "{{ $labels.job }} says that something is wrong with its place in the tailnet: its log says what.",
         )
+
+
+def _expiring(home: Home) -> Iterator[tuple[str, str]]:
+    """Machines whose keys in the tailnet end, and when."""
+    for node in home.nodes:
+        if node.addresses.tailnet_key_expires:
+            yield node.name, node.addresses.tailnet_key_expires
+    if home.nas and home.nas.addresses.tailnet_key_expires:
+        yield "the NAS", home.nas.addresses.tailnet_key_expires
