@@ -80,6 +80,7 @@ def test_the_doors() -> None:
         "fileBrowser": private,
         "argocd": private,
         "monitoring": private,
+        "ntfy": private,
     }
 
 

@@ -22,16 +22,20 @@ NO_TAILNET_DOOR: list[dict[str, Any]] = [
 ]
 NOT_JOINED: list[dict[str, Any]] = [{"path": "nodes[1].joinedOver", "set": "lan"}]
 
+TO_A_WEBHOOK: list[dict[str, Any]] = [{"path": "apps.monitoring", "set": {"alerts": {"receiver": "webhook"}}}]
+
 OAUTH = (secrets.TAILSCALE_OAUTH_CLIENT_ID, secrets.TAILSCALE_OAUTH_CLIENT_SECRET)
+DOORS_AND_SMB = (secrets.NAS_PASSWORD, secrets.CLOUDFLARE_API_TOKEN, *OAUTH)
 
 
 @pytest.mark.parametrize(
     ("changes", "needed"),
     [
-        pytest.param([], secrets.ALL, id="a home with SMB and both doors needs all of them"),
+        pytest.param([], DOORS_AND_SMB, id="a home with SMB and both doors"),
+        pytest.param(TO_A_WEBHOOK, secrets.ALL, id="one that posts its alerts as well needs all of them"),
         pytest.param(NO_SMB, (secrets.CLOUDFLARE_API_TOKEN, *OAUTH), id="without SMB, no password"),
         pytest.param(NOT_PUBLIC, (secrets.NAS_PASSWORD, *OAUTH), id="without a public app, no token for Cloudflare"),
-        pytest.param(NO_TAILNET_DOOR, secrets.ALL, id="a node that joined over the tailnet is in it without any app"),
+        pytest.param(NO_TAILNET_DOOR, DOORS_AND_SMB, id="a node that joined over the tailnet is in it without any app"),
         pytest.param(
             [*NO_TAILNET_DOOR, *NOT_JOINED],
             (secrets.NAS_PASSWORD, secrets.CLOUDFLARE_API_TOKEN),
