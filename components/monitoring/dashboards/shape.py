@@ -80,9 +80,9 @@ class Panel:
     """One picture of what its queries answer; all of them ask the same data source.
 
     unit: as Grafana names it (`percentunit`, `bytes`, `s`, …). width: in 24ths of the page, height in its lines. steps:
-    colours by value. meaning: words by value. lowest, highest: where
-    the axis ends, None where the figures do; parts of a whole end at 1. columns: of a table, the labels to show, with their titles. link: the uid
-    of the dashboard that tells more. empty: what stands there without an answer.
+    colours by value. meaning: words by value. lowest, highest: where the axis ends, None where the figures do; parts of
+    a whole end at 1. columns: of a table, the labels to show, with their titles. link: the uid of the dashboard that
+    tells more. empty: what stands there without an answer.
     """
 
     title: str
