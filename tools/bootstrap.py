@@ -3,6 +3,7 @@
     python3 tools/bootstrap.py                   both; a moment when both are there
     python3 tools/bootstrap.py venv              the virtual environment alone
     python3 tools/bootstrap.py tools             the tools alone
+    python3 tools/bootstrap.py test-tools        in .tools/tests, what tests take besides
     python3 tools/bootstrap.py doctor            what is there, which version, from where, what is missing
     python3 tools/bootstrap.py drop-go-caches    takes away the Go caches that building left
 
@@ -136,7 +137,8 @@ def _summary(place: Workplace, wanted: str, machine: dict[str, Path] | None) -> 
     if machine is not None:
         names = [tool.name for pin in place.pins for tool in pin.folder.tools]
         built = len(names) - len(machine)
-        parts.append(f"{len(names)} tools in .tools/bin ({len(machine)} of this machine, {built} built)")
+        shown = place.bin.relative_to(place.checkout)
+        parts.append(f"{len(names)} tools in {shown} ({len(machine)} of this machine, {built} built)")
     if wanted != "tools":
         parts.append(f".venv with Python {sys.version_info.major}.{sys.version_info.minor}")
     return ", ".join(parts) + "."
@@ -172,20 +174,21 @@ def main(arguments: Iterable[str], checkout: Path = CHECKOUT, out: TextIO | None
     parser = argparse.ArgumentParser(
         prog="tools/bootstrap.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    commands = ("all", "venv", "tools", "doctor", "drop-go-caches")
+    commands = ("all", "venv", "tools", "test-tools", "doctor", "drop-go-caches")
     parser.add_argument("command", nargs="?", default="all", choices=commands)
     parser.add_argument("-q", "--quiet", action="store_true", help="say nothing when nothing is to be done")
     options = parser.parse_args(list(arguments))
     console = Console(out or sys.stderr, os.environ)
     try:
-        place = Workplace(checkout, os.environ)
+        for_tests = options.command == "test-tools"
+        place, wanted = Workplace(checkout, os.environ, for_tests), "tools" if for_tests else options.command
         if options.command == "doctor":
             from tools.doctor import report
 
             return report(place, out or sys.stdout)
         if options.command == "drop-go-caches":
             drop_go_caches(place, console)
-        elif not prepare(place, options.command, console) and not options.quiet:
+        elif not prepare(place, wanted, console) and not options.quiet:
             console.say("Ready: nothing to do.")
     except BootstrapError as problem:
         _explain(problem, console)

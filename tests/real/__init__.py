@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,6 +37,11 @@ def find(program: str) -> Path | None:
         if name and (found := shutil.which(name)):
             return Path(found)
     return None
+
+
+def in_ci() -> bool:
+    """Whether nothing may be left out for want of what it takes."""
+    return os.environ.get("CI", "").lower() in ("1", "true")
 
 
 def missing() -> list[str]:

@@ -30,11 +30,12 @@ from tools import bootstrap, gobuild, machine, progress, pyvenv, toolchain
 from tools.doctor import report
 from tools.plugin import plugin_version
 from tools.progress import Console, Step, StepError, duration
-from tools.toolchain import FOLDERS, BootstrapError, Pin, Tool, cache_folder, digest, parsed, satisfies
+from tools.toolchain import FOLDERS, TEST_FOLDERS, BootstrapError, Pin, Tool, cache_folder, digest, parsed, satisfies
 from tools.workplace import Workplace
 
 TOOLS = Path(toolchain.__file__).parent
 NAMES = {tool.name for folder in FOLDERS for tool in folder.tools}
+TEST_NAMES = {tool.name for folder in TEST_FOLDERS for tool in folder.tools}
 LAUNCHERS = {"pulumi-language-python-exec", "pulumi-analyzer-policy-python"}
 
 # Stands in for a provider: one call over HTTP/2, answered with the version.
@@ -58,10 +59,13 @@ GO = """\
 here=HERE
 case $1 in
 version) echo "go version go1.26.8 linux/amd64" ;;
+mod) if [ "$2" = edit ]; then echo "$3" >> "$here/edited"; fi ;;
 list) echo "{\\"Dir\\": \\"$here/module\\"}" ;;
 build)
     read -r _ module < go.mod
     folder=${module##*/}
+    echo "$folder ${CGO_ENABLED-as it is}" >> "$here/cgo"
+    if [ -d completed ]; then /usr/bin/find completed -type f >> "$here/completed"; fi
     while [ "$1" != -o ]; do shift; done
     echo "go: downloading example.org/one v1.0.0"
     if [ "$FAKE_GO" = "$folder fails" ]; then
@@ -107,7 +111,8 @@ def executable(path: Path, version: str) -> Path:
         "kwok": f"kwok version v{version} go1.26.8 (linux/amd64)",
         "kubectl": f'{{"clientVersion": {{\n    "gitVersion": "v{version}"\n}}}}',
     }
-    return says(path, answers.get(name, f"Kubernetes v{version}"))
+    other = f"{name}, version {version} (branch: , revision: none)" if name in TEST_NAMES else f"Kubernetes v{version}"
+    return says(path, answers.get(name, other))
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
@@ -154,7 +159,7 @@ class Machine:
         """What Go downloads and what it builds."""
         for file in (one for folder in FOLDERS for one in (*folder.beside_source, *folder.beside_binary)):
             script(self.path / "module" / file.path, "#!/bin/sh\n")
-        for pin in self.place().pins:
+        for pin in (*self.place().pins, *self.place(for_tests=True).pins):
             given = {wanted: comes_out for comes_out, wanted in pin.folder.comes_out_as}
             for tool in pin.folder.tools:
                 if tool.name not in LAUNCHERS:
@@ -172,13 +177,16 @@ class Machine:
         made = executable(self.path / "products" / pin.name / name, version)
         made.rename(made.with_name(comes_out))
 
-    def place(self, checkout: Path | None = None, variables: Mapping[str, str] | None = None) -> Workplace:
+    def place(
+        self, checkout: Path | None = None, variables: Mapping[str, str] | None = None, for_tests: bool = False
+    ) -> Workplace:
         """The workplace as the script sees it."""
-        return Workplace(checkout or self.checkout, {**self.environment, **(variables or {})})
+        return Workplace(checkout or self.checkout, {**self.environment, **(variables or {})}, for_tests)
 
     def wanted(self, name: str) -> str:
         """The pinned version of a tool."""
-        return next(pin.version(tool) for pin in self.place().pins for tool in pin.folder.tools if tool.name == name)
+        pins = (*self.place().pins, *self.place(for_tests=True).pins)
+        return next(pin.version(tool) for pin in pins for tool in pin.folder.tools if tool.name == name)
 
     def survey(self, **variables: str) -> dict[str, Path]:
         """The tools that are taken from the machine, by name."""
@@ -186,10 +194,10 @@ class Machine:
         found = machine.candidates(place.pins, place.environment, (place.bin, place.cache))
         return machine.usable(place.pins, found)
 
-    def prepare(self, checkout: Path | None = None, **variables: str) -> tuple[bool, str]:
+    def prepare(self, checkout: Path | None = None, for_tests: bool = False, **variables: str) -> tuple[bool, str]:
         """Makes the tools ready; (whether there was anything to do, what was said)."""
         out = io.StringIO()
-        place = self.place(checkout, variables)
+        place = self.place(checkout, variables, for_tests)
         return bootstrap.prepare(place, "tools", Console(out, place.environment)), out.getvalue()
 
     def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
@@ -218,7 +226,7 @@ class Machine:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
     """A machine with a Go and none of the tools."""
     made = Machine(tmp_path)
-    for name in ("FAKE_GO", "FAKE_GO_SAYS", "HOMEBRAIN_TOOLS", "PULUMI_HOME"):
+    for name in ("CGO_ENABLED", "FAKE_GO", "FAKE_GO_SAYS", "HOMEBRAIN_TOOLS", "PULUMI_HOME"):
         monkeypatch.delenv(name, raising=False)
     yield made
     hanging = made.path / "hanging"
@@ -568,6 +576,77 @@ def test_too_little_disk_is_said_before_anything_is_built(home: Machine, monkeyp
     assert home.built == []
 
 
+# What only tests take
+
+
+def test_what_only_tests_take_is_built_apart_from_what_a_home_takes(ready: Machine) -> None:
+    did, said = ready.prepare(for_tests=True)
+    assert did
+    assert sorted(ready.built) == sorted(folder.name for folder in (*FOLDERS, *TEST_FOLDERS))
+    folder = ready.checkout / ".tools" / "tests"
+    assert {path.name for path in folder.iterdir()} == TEST_NAMES
+    assert all(os.access(folder / name, os.X_OK) for name in TEST_NAMES)
+    assert {path.name for path in ready.bin.iterdir()} == NAMES
+    assert f"{len(TEST_NAMES)} tools in .tools/tests (0 of this machine" in said
+    assert ready.prepare(for_tests=True) == ready.prepare() == (False, "")
+
+
+def test_the_script_is_asked_for_it_by_name(home: Machine) -> None:
+    assert home.start("test-tools").wait(30) == 0
+    assert sorted(home.built) == sorted(folder.name for folder in TEST_FOLDERS)
+    assert not home.bin.exists()
+
+
+def test_no_tool_is_in_both_groups() -> None:
+    assert not NAMES & TEST_NAMES
+    assert not {folder.name for folder in FOLDERS} & {folder.name for folder in TEST_FOLDERS}
+
+
+@pytest.mark.parametrize(("module", "release"), [("0.314.0", "3.14.0"), ("0.305.1", "3.5.1"), ("0.310.2", "3.10.2")])
+def test_prometheus_is_called_by_its_release_and_not_by_its_module_s(home: Machine, module: str, release: str) -> None:
+    go_mod = home.checkout / "tools" / "prometheus" / "go.mod"
+    line = r"(github\.com/prometheus/prometheus) v\S+"
+    go_mod.write_text(re.sub(line, rf"\1 v{module}", go_mod.read_text()))
+    [pin] = [pin for pin in home.place(for_tests=True).pins if pin.name == "prometheus"]
+    assert [pin.version(tool) for tool in pin.folder.tools] == [release, release]
+    assert pin.go_flags[-1].endswith(f"version.Version={release}")
+
+
+def test_a_prometheus_that_is_no_release_is_refused(home: Machine) -> None:
+    go_mod = home.checkout / "tools" / "prometheus" / "go.mod"
+    go_mod.write_text(go_mod.read_text().replace("prometheus/prometheus v0.", "prometheus/prometheus v1."))
+    with pytest.raises(BootstrapError, match=r"pins github\.com/prometheus/prometheus v1\.\S+, which is no release"):
+        home.prepare(for_tests=True)
+
+
+def test_a_file_that_a_module_lacks_is_put_into_a_copy_of_it(home: Machine) -> None:
+    module = home.path / "module"
+    (module / "ui").mkdir()
+    (module / "ui" / "web.go").write_text("package ui\n")
+    for folder in (module / "ui", module):
+        folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    try:
+        home.prepare(for_tests=True)
+    finally:
+        module.chmod(stat.S_IRWXU)
+    copy = "completed/github.com/prometheus/alertmanager"
+    assert {f"{copy}/ui/web.go", f"{copy}/ui/app/dist/not-built"} <= set(
+        (home.path / "completed").read_text().splitlines()
+    )
+    assert (home.path / "edited").read_text() == f"-replace=github.com/prometheus/alertmanager=./{copy}\n"
+    assert not (module / "ui" / "app").exists()
+    assert not (home.cache / "work").exists()
+
+
+def test_a_c_compiler_has_no_part_in_what_only_tests_take(home: Machine) -> None:
+    home.prepare()
+    home.prepare(for_tests=True)
+    told = dict(line.split(maxsplit=1) for line in (home.path / "cgo").read_text().splitlines())
+    assert told == dict.fromkeys([folder.name for folder in FOLDERS], "as it is") | dict.fromkeys(
+        [folder.name for folder in TEST_FOLDERS], "0"
+    )
+
+
 # When it goes wrong
 
 
@@ -884,6 +963,18 @@ def test_the_doctor_finds_all_in_order_afterwards(ready: Machine, pip: Pip) -> N
     header = next(line for line in lines if "wanted" in line)
     column = header.index("wanted")
     assert all(line[column - 1] == " " != line[column] for line in lines[3:14])
+
+
+def test_the_doctor_tells_of_what_only_tests_take_and_does_not_miss_it(ready: Machine, pip: Pip) -> None:
+    bootstrap.prepare(ready.place(), "all", Console(io.StringIO(), {}))
+    code, said = doctor(ready.place())
+    assert code == 0, said
+    assert re.search(rf"^  promtool +{ready.wanted('promtool')} +missing$", said, re.MULTILINE)
+    ready.prepare(for_tests=True)
+    code, said = doctor(ready.place())
+    assert code == 0, said
+    version = ready.wanted("promtool")
+    assert re.search(rf"^✓ promtool +{version} +{version} +built: {ready.cache}/toolchain/", said, re.MULTILINE)
 
 
 def test_the_doctor_sees_links_of_older_pins(ready: Machine, pip: Pip) -> None:

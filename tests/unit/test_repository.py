@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from home import versions
-from tools.toolchain import FOLDERS, GO_BIN, Pin
+from tools.toolchain import FOLDERS, GO_BIN, TEST_FOLDERS, Folder, Pin
 
 ROOT = Path(__file__).parents[2]
 # Made by tools and ignored by git, like everything else that starts with a dot.
@@ -136,6 +136,29 @@ def test_the_sdks_are_of_the_engine_and_the_provider_that_are_built() -> None:
     packages = pins("requirements.txt")
     assert packages["pulumi"] == built["pulumi"]
     assert packages["pulumi-kubernetes"] == built["pulumi-resource-kubernetes"]
+
+
+# Images whose programs no test can start, and why. Each pin folder for tests has the name of the image that it judges.
+NOT_BUILT = {
+    "loki": "its Go module is under the AGPL, which this project neither builds nor hands on",
+    "alloy": "its Go module takes in Loki's",
+}
+
+
+@pytest.mark.parametrize("folder", TEST_FOLDERS, ids=lambda folder: folder.name)
+def test_what_judges_the_monitoring_is_of_the_release_that_the_home_runs(folder: Folder) -> None:
+    pin = Pin(folder, ROOT, Path("unused"))
+    releases = {pin.version(tool) for tool in folder.tools}
+    assert len(releases) == 1
+    image = versions.load().get(folder.name)
+    # A home that doesn't run it yet leaves the release open. After a `-` comes what the image is made of.
+    assert image is None or {image.tag.removeprefix("v").partition("-")[0]} == releases
+
+
+def test_the_page_on_real_parts_names_what_is_not_built_for_tests() -> None:
+    assert not NOT_BUILT.keys() & {folder.name for folder in TEST_FOLDERS}
+    page = (ROOT / "docs" / "real-parts.md").read_text()
+    assert [name for name in NOT_BUILT if f"`{name}`" not in page] == []
 
 
 # What Renovate sees.

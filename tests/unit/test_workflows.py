@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from home import yamlfile
-from tools.toolchain import FOLDERS, Pin, cache_folder
+from tools.toolchain import FOLDERS, TEST_FOLDERS, Pin, cache_folder
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = {path.stem: yamlfile.load(path) for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))}
@@ -88,10 +88,13 @@ def test_the_cache_holds_the_built_tools_under_a_key_of_what_they_are_built_from
     caches = [step["with"] for _, _, step in STEPS if "actions/cache" in step.get("uses", "")]
     assert len(caches) == 3
     assert all(one == caches[0] for one in caches)
+    # What is kept must be whole: who doesn't build all of it keeps nothing.
+    keeping = {(name, job) for name, job, step in STEPS if "actions/cache@" in step.get("uses", "")}
+    assert keeping == {("main", "checks"), ("pull-request", "tests")}
     kept = Path(caches[0]["path"]).expanduser()
     hashed = {file for glob in re.findall(r"'([^']+)'", caches[0]["key"]) for file in ROOT.glob(glob)}
     assert ROOT / "tools" / "toolchain.py" in hashed
-    for folder in FOLDERS:
+    for folder in (*FOLDERS, *TEST_FOLDERS):
         pin = Pin(folder, ROOT, cache_folder({"HOME": str(Path.home())}))
         assert pin.bin.is_relative_to(kept)
         assert {pin.source / name for name in pin.sources} <= hashed
