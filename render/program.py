@@ -34,7 +34,10 @@ def _secret(value: str) -> Mapping[str, str]:
 
 # What a provider would make up, by resource type.
 COMPUTED: Mapping[str, Mapping[str, Any]] = {
-    "random:index/randomPassword:RandomPassword": {"result": _secret("generated-password")},
+    "random:index/randomPassword:RandomPassword": {
+        "result": _secret("generated-password"),
+        "bcryptHash": _secret("hash-of-a-generated-password"),
+    },
     "cloudflare:index/zeroTrustAccessApplication:ZeroTrustAccessApplication": {"aud": "generated-audience-tag"},
     "cloudflare:index/zeroTrustAccessServiceToken:ZeroTrustAccessServiceToken": {
         "clientId": "generated-client-id",

@@ -274,7 +274,6 @@ def redis_exporter(
                     "REDIS_ADDR": address,
                     "REDIS_EXPORTER_CHECK_KEYS": counted,
                     # What jobs are about is nobody's business here: their number is.
-                    "REDIS_EXPORTER_SKIP_CHECKKEYS_FOR_ROLE_MASTER": "false",
                     "REDIS_EXPORTER_DISABLE_EXPORTING_KEY_VALUES": "true",
                 },
                 ports={"metrics": 9121},

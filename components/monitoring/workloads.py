@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from components.doors import Front, Opening
 from components.monitoring import alertmanager, exporters, grafana, log_agents, loki, probes, prometheus
 from components.monitoring.alerts import alerts
+from components.monitoring.dashboards import dashboards
 from components.tailnet_proxies import api_servers
 from components.workload import Workload
 from home import Home
@@ -61,7 +62,7 @@ def workloads(
     alerting = alertmanager.server(home, nodes, images["alertmanager"])
     state = exporters.kube_state_metrics(nodes, images["kube-state-metrics"], servers)
     knocking = exporters.blackbox_exporter(nodes, images["blackbox-exporter"], probed)
-    board = grafana.server(home, nodes, images["grafana"])
+    board = grafana.server(home, nodes, images["grafana"], dashboards(home))
     agents = (
         exporters.node_exporter(images["node-exporter"]),
         *exporters.gpu_exporters(home, images["nvidia-gpu-exporter"]),
