@@ -293,7 +293,7 @@ def _volume_name(volume: Volume) -> str:
         case SecretFiles(secret):
             return secret
         case HostPath(path):
-            return "host-" + re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-")
+            return "host-" + (re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-") or "root")
 
 
 def _volume_source(volume: Volume, workload: Workload) -> Manifest:
