@@ -106,7 +106,7 @@ def check_disk(pins: Iterable[Pin], cache: Path) -> None:
     if free < needed:
         raise BootstrapError(
             f"Building takes {size(needed)} of disk, the Go caches included; {cache} has {size(free)} left.",
-            "Make room, or set HOMEBRAIN_CACHE to a folder on a larger disk. Once built, the tools take 0.9 GB and the "
+            "Make room, or set HOMEBRAIN_CACHE to a folder on a larger disk. Once built, the tools take 1 GB and the "
             "Go caches can be dropped: python3 tools/bootstrap.py drop-go-caches",
         )
 

@@ -81,7 +81,6 @@ def running(folder: Path, name: str, *words: str | Path) -> Iterator[str]:
         until(lambda: not server.runs or fetch(f"http://{address}/metrics") != "", f"{name} answers")
         assert server.runs, server.log.read_text()[-2000:]
         yield address
-        server.stop()
     finally:
         server.end()
 
