@@ -4,8 +4,9 @@ Who may read and write is decided by NetworkPolicies alone: Loki knows one tenan
 
 What is kept is bounded by time. Loki has no bound by size: it can't drop the oldest day because the disk fills. What
 it has, and what stands here, slows a flood down: a limit to what comes in a second, to a line, to the number of
-streams; and it takes nothing more once the disk of its log is nine tenths full (`disk_full_threshold`), upon which the
-agents wait. K3s' local volumes don't enforce their size either, so that disk is the machine's own.
+streams; and it holds back what comes in while the disk that it writes to is more than nine tenths full
+(`disk_full_threshold`), and the agents try again. K3s' local volumes don't enforce their size either, so that disk is
+the machine's own.
 
 Settings: grafana/loki 3.7.6, docs/sources/shared/configuration.md.
 """

@@ -43,6 +43,7 @@ class Reading:
     journal_labels: Mapping[str, str]
     rules: tuple[Mapping[str, Any], ...]
     url: str
+    pause: str
     retries: int
 
     def entries(self, path: str, lines: Iterable[str], node: str) -> list[Entry]:
@@ -99,25 +100,26 @@ def of_alloy(text: str) -> Reading:
     """Alloy's config. Every reference in it leads to a block that is there."""
     blocks = {one.reference: one for one in read(text)}
     [files] = _named(blocks, "loki.source.file")
-    found = _led(files.attributes["targets"], "targets", blocks)
-    process = _led(*_only(files.attributes["forward_to"]), blocks)
-    write = _led(*_only(process.attributes["forward_to"]), blocks)
+    found = _led(_said(files)["targets"], "targets", blocks)
+    process = _led(*_only(_said(files)["forward_to"]), blocks)
+    write = _led(*_only(_said(process)["forward_to"]), blocks)
     [journal] = _named(blocks, "loki.source.journal")
-    assert _led(*_only(journal.attributes["forward_to"]), blocks) == write
-    rules = _led(journal.attributes["relabel_rules"], "rules", blocks)
-    assert write.attributes["external_labels"] == {"node": Expression('sys.env("NODE_NAME")')}
+    assert _led(*_only(_said(journal)["forward_to"]), blocks) == write
+    rules = _led(_said(journal)["relabel_rules"], "rules", blocks)
+    assert _said(write)["external_labels"] == {"node": Expression('sys.env("NODE_NAME")')}
     [endpoint] = write.blocks
-    [target] = found.attributes["path_targets"]
+    [target] = _said(found)["path_targets"]
     return Reading(
         path=target["__path__"],
         labels={name: value for name, value in target.items() if name != "__path__"},
-        stages=tuple((one.name.removeprefix("stage."), one.attributes) for one in process.blocks),
-        journal_path=journal.attributes["path"],
-        journal_age=journal.attributes["max_age"],
-        journal_labels=journal.attributes["labels"],
-        rules=tuple(one.attributes for one in rules.blocks),
-        url=endpoint.attributes["url"],
-        retries=endpoint.attributes["max_backoff_retries"],
+        stages=tuple((one.name.removeprefix("stage."), _said(one)) for one in process.blocks),
+        journal_path=_said(journal)["path"],
+        journal_age=_said(journal)["max_age"],
+        journal_labels=_said(journal)["labels"],
+        rules=tuple(_said(one) for one in rules.blocks),
+        url=_said(endpoint)["url"],
+        pause=_said(endpoint)["max_backoff_period"],
+        retries=_said(endpoint)["max_backoff_retries"],
     )
 
 
@@ -136,6 +138,7 @@ def of_promtail(text: str) -> Reading:
         journal_labels=journal["journal"]["labels"],
         rules=tuple(journal["relabel_configs"]),
         url=client["url"],
+        pause=client["backoff_config"]["max_period"],
         retries=client["backoff_config"]["max_retries"],
     )
 
@@ -146,6 +149,10 @@ def _promtail_stage(name: str, options: Any) -> tuple[str, Mapping[str, Any]]:
     if name == "labeldrop":
         return "label_drop", {"values": options}
     return name, options
+
+
+def _said(block: Block) -> dict[str, Any]:
+    return dict(block.attributes)
 
 
 def _named(blocks: Mapping[str, Block], name: str) -> list[Block]:

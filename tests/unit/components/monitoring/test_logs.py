@@ -213,8 +213,13 @@ def test_an_agent_talks_to_loki_and_to_nobody_else_and_tells_metrics(agent: str)
     assert workload.talks_to == (loki.FLOW,)
     assert [(one.port, one.path) for one in workload.metrics] == [("metrics", "/metrics")]
     assert READINGS[agent].url == "http://loki.monitoring.svc:3100/loki/api/v1/push"
-    # Zero is no end: what isn't sent waits in its file.
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_an_agent_waits_for_loki_without_end_and_is_back_soon(agent: str) -> None:
+    # To both, zero is no limit.
     assert READINGS[agent].retries == 0
+    assert READINGS[agent].pause == "1m"
 
 
 @pytest.mark.parametrize("agent", AGENTS)
