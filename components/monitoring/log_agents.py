@@ -18,8 +18,9 @@ would send again whatever the files still hold (10 MiB a container), most of whi
 After a restart an agent goes on where it was. It sends again what it read in the ten seconds before a crash, which
 Loki recognizes as the same lines, and it loses what it had read and not yet sent, some MiB at most.
 
-**While Loki is away** the agent tries again for as long as it takes and reads no further: the files are the buffer, and
-the kubelet keeps five of them for each container.
+**While Loki is away** the agent tries again for as long as it takes and reads no further: the files are the buffer. The
+one that is being written stays open, also when the kubelet gives it another name; of those that come and go meanwhile
+it sees the last. Only what Loki refuses as wrong, such as a line from before its retention, is given up.
 
 A machine without a journal, as WSL2 may be, gets an empty folder in its place. One that kept its journal in memory only
 keeps it on disk from its next start on; that is what the folder means to it (journald.conf(5), Storage=auto).
@@ -62,6 +63,11 @@ POSITIONS_FOLDER: Final = "/var/lib/homebrain"
 
 LONGEST_LINE: Final = 256 * 1024
 """Bytes of a line that the runtime wrote in pieces, and that is put together again. Loki takes no longer ones."""
+
+# How Loki is tried again: after a second, two, four, … Both agents would give up after ten times, about eight minutes.
+LONGEST_PAUSE: Final = "1m"
+WITHOUT_END: Final = 0
+"""What both mean by no limit: grafana/alloy, internal/component/loki/write/types.go; grafana/dskit, backoff/."""
 
 # What Kubernetes makes its suffixes of: no vowels, so that they spell nothing (apimachinery, util/rand). A ReplicaSet's
 # is a decimal number in that alphabet, of which ten letters remain.
@@ -243,8 +249,17 @@ def alloy_blocks(pods: PodLogs, journal: Journal) -> tuple[Block, ...]:
         "loki.write",
         "home",
         {"external_labels": {"node": Expression('sys.env("NODE_NAME")')}},
-        # No end to trying again: what isn't sent isn't read, and waits in its file.
-        (Block("endpoint", "", {"url": f"{loki.ADDRESS}/loki/api/v1/push", "max_backoff_retries": 0}),),
+        (
+            Block(
+                "endpoint",
+                "",
+                {
+                    "url": f"{loki.ADDRESS}/loki/api/v1/push",
+                    "max_backoff_period": LONGEST_PAUSE,
+                    "max_backoff_retries": WITHOUT_END,
+                },
+            ),
+        ),
     )
     process = Block(
         "loki.process",
@@ -304,8 +319,12 @@ def promtail_settings(port: int, positions: str, pods: PodLogs, journal: Journal
     return {
         "server": {"http_listen_port": port, "grpc_listen_address": "127.0.0.1", "log_level": "warn"},
         "positions": {"filename": f"{positions}/positions.yaml"},
-        # No end to trying again: what isn't sent isn't read, and waits in its file.
-        "clients": [{"url": f"{loki.ADDRESS}/loki/api/v1/push", "backoff_config": {"max_retries": 0}}],
+        "clients": [
+            {
+                "url": f"{loki.ADDRESS}/loki/api/v1/push",
+                "backoff_config": {"max_period": LONGEST_PAUSE, "max_retries": WITHOUT_END},
+            }
+        ],
         "scrape_configs": [
             {
                 "job_name": "pods",

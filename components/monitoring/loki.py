@@ -4,8 +4,9 @@ Who may read and write is decided by NetworkPolicies alone: Loki knows one tenan
 
 What is kept is bounded by time. Loki has no bound by size: it can't drop the oldest day because the disk fills. What
 it has, and what stands here, slows a flood down: a limit to what comes in a second, to a line, to the number of
-streams; and it takes nothing more once the disk of its log is nine tenths full (`disk_full_threshold`), upon which the
-agents wait. K3s' local volumes don't enforce their size either, so that disk is the machine's own.
+streams; and it holds back what comes in while the disk that it writes to is more than nine tenths full
+(`disk_full_threshold`), and the agents try again. K3s' local volumes don't enforce their size either, so that disk is
+the machine's own.
 
 Settings: grafana/loki 3.7.6, docs/sources/shared/configuration.md.
 """
@@ -27,6 +28,7 @@ from components.workload import (
     Mount,
     Probe,
     Resources,
+    Scratch,
     Tcp,
     User,
     Workload,
@@ -60,7 +62,8 @@ _HOURS_OF_A_DAY = 24
 def server(home: Home, nodes: tuple[str, ...], image: Image) -> Workload:
     """Loki as a single binary, on one of `nodes`, any where there are none. Raises `ValueError` without monitoring.
 
-    User, group and folders: grafana/loki 3.7.6, cmd/loki/Dockerfile.
+    User, group and folders: grafana/loki 3.7.6, cmd/loki/Dockerfile; what it writes to besides is in its chart,
+    production/helm/loki/templates/single-binary/.
     """
     monitoring = home.apps.monitoring
     if monitoring is None:
@@ -83,8 +86,9 @@ def server(home: Home, nodes: tuple[str, ...], image: Image) -> Workload:
                 mounts=(
                     Mount(CONFIG_FOLDER, Files("config", {CONFIG_FILE: config(monitoring.retention.logs)})),
                     Mount(DATA, Claim(CLAIM)),
+                    Mount("/tmp", Scratch("tmp", "256Mi")),
                 ),
-                # Long: after a crash it reads back up to two hours of lines before it listens.
+                # Long: after a crash it reads back up to two hours of lines first.
                 startup=Probe(Tcp(PORT), period=10, failures=60),
                 # It waits 15 s after it could be ready, so that agents don't come and go with it.
                 readiness=Probe(Http("/ready", PORT), period=10, failures=3, timeout=5),
