@@ -101,7 +101,7 @@ def asked(expr: str) -> str:
 
 # A selector that doesn't match everything, which Loki refuses; then filters of lines.
 _MATCHER = r'[a-z_]+(=|=~)"[^"]+"'
-_LINES = rf"\{{{_MATCHER}(, ?{_MATCHER})*\}}( \|[=~] `[^`]+`)*"
+_LINES = rf"\{{{_MATCHER}(, ?{_MATCHER})*\}}( \|= `[^`]+`| \| {_MATCHER})*"
 _COUNTED = rf"sum( by \([a-z_, ]+\) )?\(count_over_time\({_LINES} \[\$__auto\]\)\)"
 _LOGQL = re.compile(f"{_LINES}|{_COUNTED}")
 
