@@ -99,6 +99,25 @@ def asked(expr: str) -> str:
     return expr.replace("$__rate_interval", "2m")
 
 
+def left_by(node: promql_parser.Expr) -> set[str] | None:
+    """The labels that the outermost aggregation leaves; None where there is none."""
+    match node:
+        case promql_parser.AggregateExpr():
+            return set(node.modifier.labels) if node.modifier else set()
+        case promql_parser.ParenExpr() | promql_parser.UnaryExpr():
+            return left_by(node.expr)
+        case promql_parser.BinaryExpr():
+            number = isinstance(node.lhs, promql_parser.NumberLiteral) or str(node.lhs) == "time()"
+            return left_by(node.rhs if number else node.lhs)
+    return None
+
+
+@pytest.mark.parametrize("query", list(queries(Promql)))
+def test_a_series_is_named_by_labels_that_it_still_has(query: Promql) -> None:
+    left = left_by(promql_parser.parse(asked(query.expr)))
+    assert left is None or set(re.findall(r"{{(\w+)}}", query.legend)) <= left
+
+
 # A selector that doesn't match everything, which Loki refuses; then filters of lines.
 _MATCHER = r'[a-z_]+(=|=~)"[^"]+"'
 _LINES = rf"\{{{_MATCHER}(, ?{_MATCHER})*\}}( \|= `[^`]+`| \| {_MATCHER})*"
