@@ -11,12 +11,13 @@ UID = "home-gpu"
 
 _NODE = 'node=~"$node"'
 _SLICES = 'resource="nvidia_com_gpu"'
-_CARD = "{{node}}"
 
 
 def dashboard(home: Home) -> Dashboard:
     """The cards of all nodes that have one, or of those that are chosen."""
-    rows = [Row("Load", _load()), Row("Memory", _memory(home)), Row("Heat", _heat())]
+    several = any(node.gpu.count > 1 for node in home.gpu_nodes if node.gpu)
+    card = "{{node}} {{uuid}}" if several else "{{node}}"
+    rows = [Row("Load", _load(card)), Row("Memory", _memory(home, card)), Row("Heat", _heat(card))]
     if any(node.gpu.slices for node in home.gpu_nodes if node.gpu):
         rows.insert(2, Row("Slices", _slices()))
     return Dashboard(
@@ -29,9 +30,9 @@ def dashboard(home: Home) -> Dashboard:
     )
 
 
-def _load() -> tuple[Panel, ...]:
+def _load(card: str) -> tuple[Panel, ...]:
     def ratio(title: str, metric: str) -> Panel:
-        query = Promql(f"{metric}{{{_NODE}}}", _CARD)
+        query = Promql(f"{metric}{{{_NODE}}}", card)
         return Panel(title, "timeseries", (query,), unit="percentunit", width=8)
 
     return (
@@ -40,7 +41,7 @@ def _load() -> tuple[Panel, ...]:
         Panel(
             "Videos being encoded",
             "timeseries",
-            (Promql(f"nvidia_smi_encoder_stats_session_count{{{_NODE}}}", _CARD),),
+            (Promql(f"nvidia_smi_encoder_stats_session_count{{{_NODE}}}", card),),
             width=8,
             decimals=0,
             description="The driver of a GeForce card allows few at once: of all programs of the machine together.",
@@ -48,12 +49,12 @@ def _load() -> tuple[Panel, ...]:
     )
 
 
-def _memory(home: Home) -> tuple[Panel, ...]:
+def _memory(home: Home, card: str) -> tuple[Panel, ...]:
     return (
         Panel(
             "Memory in use",
             "timeseries",
-            (Promql(f"nvidia_smi_memory_used_bytes{{{_NODE}}} / nvidia_smi_memory_total_bytes{{{_NODE}}}", _CARD),),
+            (Promql(f"nvidia_smi_memory_used_bytes{{{_NODE}}} / nvidia_smi_memory_total_bytes{{{_NODE}}}", card),),
             unit="percentunit",
             steps=above(0.8, 0.9),
             description="All that runs on a card shares its memory. " + " ".join(_declared(home)),
@@ -61,7 +62,7 @@ def _memory(home: Home) -> tuple[Panel, ...]:
         Panel(
             "Memory left",
             "timeseries",
-            (Promql(f"nvidia_smi_memory_free_bytes{{{_NODE}}}", _CARD),),
+            (Promql(f"nvidia_smi_memory_free_bytes{{{_NODE}}}", card),),
             unit="bytes",
         ),
     )
@@ -113,19 +114,19 @@ def _slices() -> tuple[Panel, ...]:
     )
 
 
-def _heat() -> tuple[Panel, ...]:
+def _heat(card: str) -> tuple[Panel, ...]:
     return (
         Panel(
             "Temperature",
             "timeseries",
-            (Promql(f"nvidia_smi_temperature_gpu{{{_NODE}}}", _CARD),),
+            (Promql(f"nvidia_smi_temperature_gpu{{{_NODE}}}", card),),
             unit="celsius",
             steps=above(80, 90),
         ),
         Panel(
             "Power",
             "timeseries",
-            (Promql(f"nvidia_smi_power_draw_watts{{{_NODE}}}", _CARD),),
+            (Promql(f"nvidia_smi_power_draw_watts{{{_NODE}}}", card),),
             unit="watt",
             description="Some mobile cards don't tell.",
         ),

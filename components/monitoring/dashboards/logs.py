@@ -11,6 +11,7 @@ from home import Home
 UID = "home-logs"
 
 _CHOSEN = '{namespace=~"$namespace"}'
+_FAULTS = '{job="journal", level=~"emerg|alert|crit|err.*"}'
 _DROPPED: Final = {"alloy": "loki_write_dropped_entries_total", "promtail": "promtail_dropped_entries_total"}
 
 
@@ -50,6 +51,19 @@ def dashboard(home: Home) -> Dashboard:
                         stacked=True,
                     ),
                     Panel("What they wrote", "logs", (Logql(f"{_CHOSEN} |= `$search`"),), width=24, height=14),
+                ),
+            ),
+            Row(
+                "Machines",
+                (
+                    Panel(
+                        "Lines with a fault",
+                        "timeseries",
+                        (Logql(f"sum by (node) (count_over_time({_FAULTS} |= `$search` [$__auto]))", "{{node}}"),),
+                        width=8,
+                        stacked=True,
+                    ),
+                    Panel("Those lines", "logs", (Logql(f"{_FAULTS} |= `$search`"),), width=16),
                 ),
             ),
             Row("On the way", _on_the_way(agent)),

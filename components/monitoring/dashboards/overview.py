@@ -59,7 +59,7 @@ def _now(home: Home) -> Iterator[Panel]:
         link="home-nodes",
     )
     yield Panel(
-        "Doors that answer",
+        "Who answers, of all",
         "stat",
         (Promql("avg(probe_success)"),),
         unit="percentunit",

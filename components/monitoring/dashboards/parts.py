@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from components.monitoring.dashboards.shape import UP, Logql, Panel, Promql, Row, above, none_of_it
 
-FAULTS = "|~ `(?i)\\b(error|fatal|panic|exception)\\b`"
-"""What makes a log line worth a look, in LogQL."""
+FAULTS = '| detected_level=~"error|critical|fatal"'
+"""What makes a log line worth a look, in LogQL: the level that Loki found in it."""
 
 
 def alerts(matching: str = "") -> Panel:

@@ -7,8 +7,10 @@ from home import Home
 
 UID = "home-storage"
 
+# What a CSI driver tells the kubelet of a mounted volume; K3s' local disk has none, and so tells nothing.
+_VOLUME = "kubelet_volume_stats"
+_CLAIM = "persistentvolumeclaim"
 _LOCAL = 'fstype=~"ext4|xfs|btrfs"'
-_SHARE = 'fstype=~"nfs4?|cifs|smb3"'
 
 
 def dashboard(home: Home) -> Dashboard:
@@ -33,25 +35,18 @@ def _nas(home: Home) -> tuple[Panel, ...]:
         Panel(
             "Shares, in use",
             "timeseries",
-            (
-                Promql(
-                    f"max by (device) (1 - node_filesystem_avail_bytes{{{_SHARE}}} /"
-                    f" node_filesystem_size_bytes{{{_SHARE}}})",
-                    "{{device}}",
-                ),
-            ),
+            (Promql(f"max by ({_CLAIM}) ({_VOLUME}_used_bytes / {_VOLUME}_capacity_bytes)", f"{{{{{_CLAIM}}}}}"),),
             unit="percentunit",
             width=8,
             steps=above(0.85, 0.95),
-            description=f"As the machines see them that mount one. Declared: {shares}." if shares else "",
+            description=f"As the nodes see those that an app mounts. Declared: {shares}." if shares else "",
         ),
         Panel(
-            "Shares that hang or can't be read",
+            "Shares, left",
             "timeseries",
-            (Promql(f"max by (device, node) (node_filesystem_device_error{{{_SHARE}}})", "{{device}} on {{node}}"),),
+            (Promql(f"min by ({_CLAIM}) ({_VOLUME}_available_bytes)", f"{{{{{_CLAIM}}}}}"),),
+            unit="bytes",
             width=8,
-            decimals=0,
-            steps=none_of_it(),
         ),
     )
 
