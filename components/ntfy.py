@@ -82,7 +82,8 @@ class Ntfy(pulumi.ComponentResource):
         """Register claim and accounts, then the server that uses them."""
         super().__init__("homebrain:notifications:Ntfy", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        made = pulumi.ResourceOptions(parent=self, provider=args.generated)
+        # Phones know the password.
+        made = pulumi.ResourceOptions(parent=self, provider=args.generated, protect=True)
 
         claim = kubernetes.core.v1.PersistentVolumeClaim(
             CLAIM,

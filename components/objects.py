@@ -44,16 +44,7 @@ def service_account(workload: Workload) -> Manifest:
 
 def config_maps(workload: Workload) -> list[Manifest]:
     """One ConfigMap for each `Files` volume of the workload."""
-    return [
-        {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": _metadata(workload, f"{workload.name}-{files.name}"),
-            "data": dict(files.content),
-        }
-        for files in _volumes(workload).values()
-        if isinstance(files, Files)
-    ]
+    return [_config_map(files, workload) for files in _files(workload)]
 
 
 def service(workload: Workload) -> Manifest | None:
@@ -118,7 +109,7 @@ def pod_template(workload: Workload) -> Manifest:
     if memory := workload.gpu_memory:
         annotations[names.ANNOTATION_VRAM] = memory.size
         annotations[names.ANNOTATION_GPU_PROCESSES] = str(memory.processes)
-    if maps := config_maps(workload):
+    if maps := [_config_map(files, workload) for files in _files(workload) if not files.reread]:
         annotations[names.ANNOTATION_CONFIG] = _digest(maps)
     metadata: Manifest = {"labels": names.labels(workload.name)}
     if annotations:
@@ -319,6 +310,19 @@ def _node_affinity(nodes: tuple[str, ...]) -> Manifest:
 def _writes_to_a_claim(workload: Workload) -> bool:
     mounts = (mount for container in workload.every_container for mount in container.mounts)
     return any(isinstance(mount.volume, Claim) and not mount.read_only for mount in mounts)
+
+
+def _files(workload: Workload) -> list[Files]:
+    return [volume for volume in _volumes(workload).values() if isinstance(volume, Files)]
+
+
+def _config_map(files: Files, workload: Workload) -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": _metadata(workload, f"{workload.name}-{files.name}"),
+        "data": dict(files.content),
+    }
 
 
 def _metadata(workload: Workload, name: str | None = None) -> Manifest:

@@ -78,10 +78,12 @@ class Scratch:
 
 @dataclass(frozen=True)
 class Files:
-    """A volume of files, content by name. The ConfigMap `<workload>-<name>` holds them; a changed one rolls the pod."""
+    """A volume of files, content by name. The ConfigMap `<workload>-<name>` holds them; a changed one rolls the pod,
+    unless what runs there reads them again by itself (`reread`)."""
 
     name: str
     content: Mapping[str, str]
+    reread: bool = False
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def server(home: Home, nodes: tuple[str, ...], image: Image, dashboards: Iterabl
                     Mount(f"{_PROVISIONING}/dashboards", Files("folders", {"folders.yaml": folders(shown)})),
                     # A ConfigMap for each folder: none has folders of its own, and none may hold more than 1 MiB.
                     *(
-                        Mount(f"{_DASHBOARDS}/{folder}", Files(f"dashboards-{folder}", content))
+                        Mount(f"{_DASHBOARDS}/{folder}", Files(f"dashboards-{folder}", content, reread=True))
                         for folder, content in by_folder.items()
                     ),
                 ),

@@ -80,12 +80,14 @@ def server(
                     "--storage.tsdb.path=/prometheus",
                     f"--storage.tsdb.retention.time={app.retention.metrics}",
                     f"--storage.tsdb.retention.size={retention_size(app.storage.metrics)}",
+                    # A door that opens elsewhere is no reason to stop watching: the files are read again by themselves.
+                    "--enable-feature=auto-reload-config",
                 ),
                 ports={"http": PORT},
                 mounts=(
                     Mount("/prometheus", Claim(CLAIM)),
-                    Mount("/etc/prometheus/config", Files("config", {"prometheus.yml": config})),
-                    Mount("/etc/prometheus/rules", Files("rules", rules(alerts))),
+                    Mount("/etc/prometheus/config", Files("config", {"prometheus.yml": config}, reread=True)),
+                    Mount("/etc/prometheus/rules", Files("rules", rules(alerts), reread=True)),
                 ),
                 # Long: after a power cut it reads through its log before it answers.
                 startup=Probe(Http("/-/ready"), period=10, failures=60, timeout=5),

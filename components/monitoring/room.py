@@ -70,7 +70,8 @@ class Monitoring(pulumi.ComponentResource):
             grafana.PASSWORD,
             length=24,
             special=False,
-            opts=pulumi.ResourceOptions(parent=self, provider=args.generated),
+            # Grafana keeps the first password that it was given.
+            opts=pulumi.ResourceOptions(parent=self, provider=args.generated, protect=True),
         )
         self.password = password.result
         for secret, of, data in (

@@ -225,8 +225,9 @@ def test_apps_that_reach_the_internet_and_the_doors_say_why(homelab: Evaluation)
         for one in policies
         if any("ipBlock" in peer for rule in one["spec"].get("egress", ()) for peer in rule["to"])
     }
-    doors = {"cloudflared", "proxy-immich", "proxy-jellyfin"}
-    assert set(reaching) == {"immich-machine-learning", "jellyfin"} | doors
+    doors = {"cloudflared", *(f"proxy-{app}" for app in ("immich", "jellyfin", "monitoring", "ntfy"))}
+    watching = {"blackbox-exporter", "kube-state-metrics", "prometheus", "ntfy"}
+    assert set(reaching) == {"immich-machine-learning", "jellyfin"} | doors | watching
     assert all(reaching.values())
 
 

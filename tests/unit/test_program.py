@@ -61,6 +61,8 @@ def test_every_resource_but_a_room_lives_in_a_room(homelab: Evaluation) -> None:
         "gpu",
         "immich",
         "jellyfin",
+        "monitoring",
+        "ntfy",
         "public-door",
         "random",
         "storage",
@@ -72,7 +74,7 @@ def test_every_resource_but_a_room_lives_in_a_room(homelab: Evaluation) -> None:
 
 def test_every_component_registers_its_outputs(homelab: Evaluation) -> None:
     components = [one for one in homelab.registrations if not one.custom]
-    assert len(components) == 17
+    assert len(components) == 33
     assert [one.urn for one in components if not homelab.outputs.get(one.urn)] == []
 
 
@@ -99,14 +101,15 @@ def test_data_lies_on_a_class_that_keeps_it(homelab: Evaluation) -> None:
 
 def test_secrets_are_marked_and_stand_nowhere_else(homelab: Evaluation) -> None:
     secrets = {one.name: one for one in homelab.of_type("kubernetes:core/v1:Secret")}
+    proxies = [f"proxy-{app}" for app in ("immich", "jellyfin", "monitoring", "ntfy")]
     assert sorted(secrets) == [
+        "alert-receiver",
         "cloudflared-token",
+        "grafana-admin",
         "immich-database-password",
         "nas-credentials",
-        "proxy-immich-key",
-        "proxy-immich-state",
-        "proxy-jellyfin-key",
-        "proxy-jellyfin-state",
+        "ntfy-accounts",
+        *(f"{proxy}-{what}" for proxy in proxies for what in ("key", "state")),
     ]
     for name, one in secrets.items():
         if name.endswith("-state"):
@@ -139,6 +142,9 @@ def test_every_pod_meets_the_level_of_its_namespace(homelab: Evaluation) -> None
     assert levels == {
         "gpu": "privileged",
         "media": "restricted",
+        "monitoring": "restricted",
+        "node-agents": "privileged",
+        "notifications": "restricted",
         "photos": "restricted",
         "storage": "privileged",
         "tailnet": "restricted",

@@ -91,6 +91,8 @@ def test_closing_the_public_door_of_an_app_is_one_line_and_changes_nothing_else(
         # Who may talk to whom, at both ends.
         "kubernetes:networking.k8s.io/v1:NetworkPolicy::tunnel-cloudflared",
         "kubernetes:networking.k8s.io/v1:NetworkPolicy::media-jellyfin",
+        # What monitoring knocks at, which it reads again without stopping.
+        "kubernetes:core/v1:ConfigMap::prometheus-config",
     }
 
 
@@ -122,7 +124,8 @@ def test_only_the_doors_and_nobody_else_reach_an_app_from_outside(app: str) -> N
     ]
     callers = [peer["podSelector"]["matchLabels"] for rule in policy["ingress"] for peer in rule["from"]]
     peers = {labels["app.kubernetes.io/name"] for labels in callers}
-    assert peers == {"cloudflared", f"proxy-{app}"}
+    # What watches comes from inside.
+    assert peers - {"prometheus", "blackbox-exporter"} == {"cloudflared", f"proxy-{app}"}
 
 
 def test_asking_brings_access_along_and_changes_nothing_but_the_tunnels_rules() -> None:
@@ -134,7 +137,11 @@ def test_asking_brings_access_along_and_changes_nothing_but_the_tunnels_rules() 
         f"{POLICY}::jellyfin-programs",
         f"{SERVICE_TOKEN}::jellyfin",
     }
-    assert {urn.rpartition("$")[2] for urn in before if after[urn] != before[urn]} == {f"{CONFIG}::homebrain"}
+    # And monitoring knocks otherwise at a door that asks.
+    assert {urn.rpartition("$")[2] for urn in before if after[urn] != before[urn]} == {
+        f"{CONFIG}::homebrain",
+        "kubernetes:core/v1:ConfigMap::prometheus-config",
+    }
 
 
 def test_a_programs_token_is_put_out_as_a_secret() -> None:
@@ -166,13 +173,15 @@ def test_an_asking_app_without_a_tag_of_access_is_refused() -> None:
         tunnel.configuration(plan(here, versions.load()).public, "team", {})
 
 
-def test_the_connector_reaches_cloudflare_and_public_apps_and_is_reached_by_nobody() -> None:
+def test_the_connector_reaches_cloudflare_and_public_apps_and_only_what_watches_reaches_it() -> None:
     [policy] = [
         one["spec"]
         for one in rendered().objects
         if one["kind"] == "NetworkPolicy" and one["metadata"]["name"] == "cloudflared"
     ]
-    assert "ingress" not in policy
+    [watched] = policy["ingress"]
+    assert watched["from"][0]["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "prometheus"}
+    assert watched["ports"] == [{"protocol": "TCP", "port": 2000}]
     _dns, *apps, cloudflare = policy["egress"]
     called = {rule["to"][0]["podSelector"]["matchLabels"]["app.kubernetes.io/name"] for rule in apps}
     assert called == {"immich-server", "jellyfin"}

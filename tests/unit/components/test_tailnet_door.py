@@ -20,7 +20,7 @@ def test_the_policy_is_never_overwritten_unasked_and_comes_before_every_key() ->
     assert "overwriteExistingContent" not in policy.inputs
     assert tailnet.parse(policy.inputs["acl"]).failed_tests() == ()
     keys = evaluation.of_type(KEY)
-    assert {one.name for one in keys} == {"immich", "jellyfin"}
+    assert {one.name for one in keys} == {"immich", "jellyfin", "monitoring", "ntfy"}
     for key in keys:
         assert policy.urn in key.depends_on
         assert key.inputs["tags"] == [f"tag:app-{key.name}"]
@@ -82,6 +82,9 @@ def test_closing_the_tailnet_door_of_an_app_changes_what_is_about_that_app_and_t
     assert {urn.rpartition("$")[2] for urn in one if one[urn] != both[urn]} == {
         f"{ACL}::policy",
         "kubernetes:networking.k8s.io/v1:NetworkPolicy::media-jellyfin",
+        # Prometheus asks one proxy less, and reads that without stopping.
+        "kubernetes:core/v1:ConfigMap::prometheus-config",
+        "kubernetes:networking.k8s.io/v1:NetworkPolicy::monitoring-prometheus",
     }
 
 
@@ -90,7 +93,10 @@ def test_a_home_without_a_tailnet_has_no_trace_of_one() -> None:
         {"path": "tailnet", "remove": True},
         {"path": "nodes[1].joinedOver", "remove": True},
         *({"path": f"apps.{app}.doors", "set": ["public"]} for app in ("immich", "jellyfin", "api")),
-        *({"path": f"apps.{app}", "remove": True} for app in ("transcode", "fileBrowser", "argocd", "monitoring")),
+        *(
+            {"path": f"apps.{app}", "remove": True}
+            for app in ("transcode", "fileBrowser", "argocd", "monitoring", "ntfy")
+        ),
     )
     assert not any("tailscale" in one.type for one in evaluation.registrations)
 
@@ -113,7 +119,8 @@ def test_a_proxy_talks_to_its_app_to_the_api_server_and_to_tailscale() -> None:
         for one in rendered().objects
         if one["kind"] == "NetworkPolicy" and one["metadata"]["name"] == "proxy-jellyfin"
     ]
-    assert "ingress" not in policy
+    [watched] = policy["ingress"]
+    assert watched["from"][0]["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "prometheus"}
     _dns, app, api_server, internet, *networks = policy["egress"]
     assert app["to"][0]["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "jellyfin"}
     master = HOMELAB["nodes"][0]["addresses"]

@@ -44,7 +44,7 @@ def test_the_owners_home_is_refused_nothing_and_every_exception_is_used_or_to_co
     assert not found.refused
     assert found.counts[Verdict.UNDECIDED] == 0
     assert {one.state for one in found.granted} == {"used", "to come"}
-    assert {one.exception.room for one in found.granted if one.state == "to come"} == {"monitoring", "transcode"}
+    assert {one.exception.room for one in found.granted if one.state == "to come"} == {"transcode"}
 
 
 def test_every_resource_is_there_whether_a_rule_is_about_it_or_not() -> None:

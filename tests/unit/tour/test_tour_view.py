@@ -104,7 +104,7 @@ def test_a_room_says_whom_it_may_talk_to_and_what_is_kept(homelab: Tour) -> None
         ("immich-queue", (6379,)),
     }
     database = next(one for one in immich.workloads if one.name == "immich-database")
-    assert [one.whom for one in database.reached_by] == ["immich-server"]
+    assert {one.whom for one in database.reached_by} == {"immich-server", "postgres-exporter"}
     assert {one.name: one.kept for one in immich.volumes} == {
         "immich-database": True,
         "immich-models": False,
@@ -141,7 +141,10 @@ def test_the_policies_find_what_they_find_in_the_engine(homelab: Tour) -> None:
         ("probes", plugin),
         ("public-behind-access", "DnsRecord immich"),
         ("public-behind-access", "DnsRecord jellyfin"),
-        ("service-account-token", "Deployment proxy-immich", "Deployment proxy-jellyfin"),
+        ("service-account-token", *(f"Deployment proxy-{app}" for app in ("immich", "jellyfin", "monitoring", "ntfy"))),
+        ("service-account-token", "Deployment kube-state-metrics"),
+        ("service-account-token", "StatefulSet prometheus"),
+        ("host-path", "DaemonSet alloy", "DaemonSet node-exporter"),
         *((rule, driver) for rule in ("host-namespaces", "host-path", "probes", "unprivileged")),
     }
     assert all(one.reason for one in found.exceptions)
