@@ -374,13 +374,16 @@ def _line(expression: str) -> str:
 
 
 def _selector(node: promql.VectorSelector) -> Selector:
-    operators = dict(_OPERATORS)
-    matchers = [Matcher(one.name, operators[one.op], one.value) for one in node.matchers.matchers]
+    matchers = [Matcher(one.name, _operator(one.op), one.value) for one in node.matchers.matchers]
     name = node.name
     for one in matchers:
         if name is None and one.label == "__name__" and one.operator == "=":
             name = one.value
     return Selector(name, frozenset(one for one in matchers if one != Matcher("__name__", "=", name or "")))
+
+
+def _operator(given: promql.MatchOp) -> Operator:
+    return next(text for operator, text in _OPERATORS if operator == given)
 
 
 def _both(one: Labels, other: Labels) -> Labels:
