@@ -111,8 +111,8 @@ class Metric(Row):
 class App(Entry):
     """One program and what it tells.
 
-    jobs: those of Prometheus that ask it, `*` standing for anything. scraped: the labels that Prometheus adds for them.
-    version: the one that was looked at.
+    jobs: those of Prometheus that ask it: `proxy-*` stands for all that begin so, `*` for every one. scraped: the
+    labels that Prometheus adds for them. version: the one that was looked at.
     """
 
     version: str
@@ -163,11 +163,13 @@ class Catalog(Entry):
     def series(self) -> Mapping[str, Series]:
         """Everything that can be asked for; what several programs tell has the labels of them all."""
         found: dict[str, Series] = {}
+        everywhere = tuple(job for app in self.apps.values() for job in app.jobs if job != "*")
         for app in self.apps.values():
+            jobs = everywhere if "*" in app.jobs else app.jobs
             for name, metric in app.metrics.items():
                 for suffix, more in _SERIES[metric.type].items():
                     labels = None if metric.labels is None else frozenset({*metric.labels, *app.scraped}) | more
-                    told = Series(labels, app.jobs)
+                    told = Series(labels, jobs)
                     known = found.get(name + suffix)
                     found[name + suffix] = known | told if known else told
         return found
@@ -200,6 +202,14 @@ def unknown(expression: str, catalog: Catalog, recorded: Collection[str] = ()) -
     check = _Check(catalog, frozenset(recorded))
     check.labels(_parsed(expression))
     return list(dict.fromkeys(check.problems))
+
+
+def answered(expression: str, catalog: Catalog, recorded: Collection[str] = ()) -> Labels:
+    """The labels that the expression's answer may have, for whoever names some in a legend or a summary.
+
+    None where nobody can say. Raises `ValueError` for what is no PromQL.
+    """
+    return _Check(catalog, frozenset(recorded)).labels(_parsed(expression))
 
 
 @dataclass
@@ -253,23 +263,26 @@ class _Check:
             if matcher.label == "job":
                 self._asks(selector, matcher, {job for one in series for job in one.jobs})
             elif matcher.label != "__name__":
-                self._has(labels, [matcher.label], str(selector), "what it reads")
+                self._has(labels, [matcher.label], str(selector), "it")
         return labels
 
     def _asks(self, selector: Selector, matcher: Matcher, jobs: Iterable[str]) -> None:
         """Whether a job that has the metric can meet the matcher; a pattern over patterns is left to people."""
-        jobs = sorted(jobs)
+        jobs = sorted(set(jobs))
         if matcher.operator == "=":
             meets = any(fnmatchcase(matcher.value, job) for job in jobs)
         else:
             meets = any("*" in job or matcher.matches(job) for job in jobs)
         if not meets:
-            self.problems.append(f"{selector}: {choice('job that tells it', jobs, matcher.value)}")
+            self.problems.append(
+                f"{selector}: no such job tells it, only {', '.join(jobs)}{_meant(matcher.value, jobs)}"
+            )
 
     def _has(self, labels: Labels, wanted: Iterable[str], where: str, of: str) -> None:
         for one in wanted:
             if labels is not None and one not in labels:
-                self.problems.append(f'{where}: "{one}" is no label of {of}; {choice("label", labels, one)}')
+                others = f"only {', '.join(sorted(labels))}" if labels else "and no other"
+                self.problems.append(f'{where}: {of} has no label "{one}", {others}{_meant(one, labels)}')
 
     def _aggregated(self, node: promql.AggregateExpr) -> Labels:
         inner = self.labels(node.expr)
@@ -374,13 +387,16 @@ def _line(expression: str) -> str:
 
 
 def _selector(node: promql.VectorSelector) -> Selector:
-    operators = dict(_OPERATORS)
-    matchers = [Matcher(one.name, operators[one.op], one.value) for one in node.matchers.matchers]
+    matchers = [Matcher(one.name, _operator(one.op), one.value) for one in node.matchers.matchers]
     name = node.name
     for one in matchers:
         if name is None and one.label == "__name__" and one.operator == "=":
             name = one.value
     return Selector(name, frozenset(one for one in matchers if one != Matcher("__name__", "=", name or "")))
+
+
+def _operator(given: promql.MatchOp) -> Operator:
+    return next(text for operator, text in _OPERATORS if operator == given)
 
 
 def _both(one: Labels, other: Labels) -> Labels:
