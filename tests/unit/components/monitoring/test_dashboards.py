@@ -242,6 +242,12 @@ def test_files_are_the_same_each_time_and_small_enough_for_a_config_map() -> Non
     assert all(sum(map(len, content.values())) < 2**19 for content in found.values())
 
 
+@given(homes())
+def test_dashboards_name_nobody(of: Home) -> None:
+    text = json.dumps([to_json(one) for one in dashboards(of)])
+    assert not [one for one in of.people if one.email in text or one.name in text]
+
+
 def colour(steps: tuple[tuple[float | None, str], ...], value: float) -> str:
     """As Grafana colours: the last step that the value has reached."""
     return [colour for start, colour in steps if start is None or start <= value][-1]
