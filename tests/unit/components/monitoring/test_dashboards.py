@@ -10,7 +10,6 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import promql_parser
 import pytest
 import yaml
 from hypothesis import given
@@ -32,6 +31,7 @@ from components.monitoring.dashboards.shape import (
     to_json,
 )
 from home import Home
+from references import metrics
 from tests.homes import changed
 from tests.unit.components.homes import HOMELAB, homes
 from tests.unit.components.monitoring.grafana_schema import faults
@@ -44,6 +44,7 @@ def homelab(*edits: dict[str, Any]) -> Home:
     return home.load(changed(HOMELAB, list(edits)))
 
 
+TOLD = metrics.load()
 HOMELABS = dashboards(homelab())
 WITH_PROMTAIL = dashboards(homelab({"path": "apps.monitoring.logs.agent", "set": "promtail"}))
 
@@ -89,33 +90,28 @@ def test_the_judge_of_dashboards_sees_what_is_wrong(place: tuple[Any, ...], valu
     assert faults(document)
 
 
-@pytest.mark.parametrize("query", list(queries(Promql)))
-def test_prometheus_can_read_a_query(query: Promql) -> None:
-    promql_parser.parse(asked(query.expr))
-
-
 def asked(expr: str) -> str:
     """What Grafana asks: its own variables have values then."""
     return expr.replace("$__rate_interval", "2m")
 
 
-def left_by(node: promql_parser.Expr) -> set[str] | None:
-    """The labels that the outermost aggregation leaves; None where there is none."""
-    match node:
-        case promql_parser.AggregateExpr():
-            return set(node.modifier.labels) if node.modifier else set()
-        case promql_parser.ParenExpr() | promql_parser.UnaryExpr():
-            return left_by(node.expr)
-        case promql_parser.BinaryExpr():
-            number = isinstance(node.lhs, promql_parser.NumberLiteral) or str(node.lhs) == "time()"
-            return left_by(node.rhs if number else node.lhs)
-    return None
+@pytest.mark.parametrize("query", list(queries(Promql)))
+def test_something_of_the_home_tells_what_a_query_asks_for(query: Promql) -> None:
+    assert metrics.unknown(asked(query.expr), TOLD) == []
 
 
 @pytest.mark.parametrize("query", list(queries(Promql)))
-def test_a_series_is_named_by_labels_that_it_still_has(query: Promql) -> None:
-    left = left_by(promql_parser.parse(asked(query.expr)))
+def test_a_series_is_named_by_labels_that_the_answer_has(query: Promql) -> None:
+    left = metrics.answered(asked(query.expr), TOLD)
     assert left is None or set(re.findall(r"{{(\w+)}}", query.legend)) <= left
+
+
+def test_the_columns_of_a_table_are_labels_that_the_answer_has() -> None:
+    tables = [panel for one in HOMELABS for panel in one.panels if panel.columns]
+    assert tables
+    for panel in tables:
+        left = metrics.answered(asked(panel.queries[0].expr), TOLD)
+        assert left is None or set(panel.columns) <= {*left, "Value"}, panel.title
 
 
 # A selector that doesn't match everything, which Loki refuses; then filters of lines.
@@ -240,6 +236,12 @@ def test_files_are_the_same_each_time_and_small_enough_for_a_config_map() -> Non
     found = files(HOMELABS)
     assert found == files(dashboards(homelab()))
     assert all(sum(map(len, content.values())) < 2**19 for content in found.values())
+
+
+@given(homes())
+def test_dashboards_name_nobody(of: Home) -> None:
+    text = json.dumps([to_json(one) for one in dashboards(of)])
+    assert not [one for one in of.people if one.email in text or one.name in text]
 
 
 def colour(steps: tuple[tuple[float | None, str], ...], value: float) -> str:
