@@ -82,11 +82,12 @@ def _on_the_way(agent: str) -> tuple[Panel, ...]:
             width=8,
         ),
         Panel(
-            "Refused by Loki",
+            "Refused by Loki, since it was started",
             "timeseries",
-            (Promql("sum by (reason) (increase(loki_discarded_samples_total[$__rate_interval]))", "{{reason}}"),),
+            (Promql("sum by (reason) (loki_discarded_samples_total)", "{{reason}}"),),
             width=8,
             steps=none_of_it(),
+            empty="none",
         ),
         Panel(
             "Given up by who reads them",
