@@ -58,8 +58,7 @@ _SOURCES: Final = {PROMETHEUS: 9090, LOKI: 3100, ALERTMANAGER: 9093}
 def server(home: Home, nodes: tuple[str, ...], image: Image, dashboards: Iterable[Dashboard]) -> Workload:
     """The server, with `dashboards`. Raises `ValueError` for a home without monitoring.
 
-    A changed dashboard restarts it, as a changed file does every pod. That takes seconds, nobody has to sign in again,
-    and no alert comes from here: not worth an exception, though Grafana would notice a changed file by itself.
+    Grafana looks every ten seconds whether a dashboard's file has changed: a changed one doesn't restart it.
     """
     shown = tuple(dashboards)
     by_folder = files(shown)

@@ -151,8 +151,8 @@ def test_what_a_node_tells_is_known_by_the_machine(watching: Watching) -> None:
     assert query(watching.prometheus, 'node_filesystem_avail_bytes{mountpoint="/"}')
     # What is of the pod's own network would be taken for the machine's.
     assert query(watching.prometheus, "node_network_receive_bytes_total") == []
-    [alerting] = query(watching.prometheus, 'up{job="alertmanager"}')
-    assert alerting["metric"]["instance"] == "alertmanager-1"
+    alerting = 'up{job="alertmanager",instance="alertmanager-1",node="k3s-master"} == 1'
+    until(lambda: len(query(watching.prometheus, alerting)) == 1, "Alertmanager is asked by its pod's name")
 
 
 def test_no_rule_fails(watching: Watching) -> None:

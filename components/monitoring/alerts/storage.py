@@ -37,13 +37,16 @@ def alerts(home: Home) -> Iterator[Alert]:
             "ShareFull",
             SUBJECT,
             "warning",
+            # By what the driver tells the kubelet: node-exporter may not look into the folders of pods. A share that
+            # several rooms mount has as many claims.
             """
-            min by (device) (
-              node_filesystem_avail_bytes{fstype=~"cifs|nfs4?"} / node_filesystem_size_bytes{fstype=~"cifs|nfs4?"}
+            min by (persistentvolumeclaim) (
+              kubelet_volume_stats_available_bytes{persistentvolumeclaim=~"library-.+"}
+              / kubelet_volume_stats_capacity_bytes{persistentvolumeclaim=~"library-.+"}
             ) < 0.05
             """,
             "30m",
-            "{{ $labels.device }} has {{ $value | humanizePercentage }} left.",
+            "The share behind {{ $labels.persistentvolumeclaim }} has {{ $value | humanizePercentage }} left.",
             _ABOUT,
         )
         written = [share for share in home.shares if share.access == "read-write"]
@@ -64,7 +67,8 @@ def alerts(home: Home) -> Iterator[Alert]:
         "warning",
         """
         max by (namespace, persistentvolumeclaim, node) (
-          1 - kubelet_volume_stats_available_bytes / kubelet_volume_stats_capacity_bytes
+          1 - kubelet_volume_stats_available_bytes{persistentvolumeclaim!~"library-.+"}
+          / kubelet_volume_stats_capacity_bytes{persistentvolumeclaim!~"library-.+"}
         ) > 0.95
         """,
         "30m",
