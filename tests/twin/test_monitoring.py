@@ -1,4 +1,4 @@
-"""Monitoring, deployed on a twin: it runs, it may ask what it has to ask and nothing else, and no secret is in clear."""
+"""Monitoring on a twin: it runs, it may ask what it has to ask and nothing else, and no secret is in clear."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def classes(kind: str = "") -> dict[str, str]:
     """The classes of components/, with the file of each; only those that have this base, where one is given."""
     return {
         node.name: path.name
-        for path in sorted((ROOT / "components").glob("*.py"))
+        for path in sorted((ROOT / "components").rglob("*.py"))
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ClassDef) and (not kind or kind in map(ast.unparse, node.bases))
     }
