@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any
 
 import yaml
@@ -52,18 +53,18 @@ class Reading:
             return []
         [(first, cri), *rest] = self.stages
         assert first == "cri"
-        sent, partial = [], ""
+        sent, so_far = [], ""
         for line in lines:
             found = _CRI.fullmatch(line)
             assert found, line
-            partial += found["content"]
+            so_far += found["content"]
             if cri["max_partial_line_size_truncate"]:
-                partial = partial[: cri["max_partial_line_size"]]
+                so_far = so_far[: cri["max_partial_line_size"]]
             if found["flags"] == "P":
                 continue
             labels = {**self.labels, "filename": path, "stream": found["stream"]}
-            sent.append(Entry(_after(rest, labels, partial) | {"node": node}, found["time"], partial))
-            partial = ""
+            sent.append(Entry(_after(rest, labels, so_far) | {"node": node}, found["time"], so_far))
+            so_far = ""
         return sent
 
     def journal(self, fields: Mapping[str, str], node: str) -> dict[str, str]:
@@ -73,8 +74,13 @@ class Reading:
             [source] = rule["source_labels"]
             found = re.fullmatch(rule["regex"], labels.get(source, ""))
             if found:
-                labels[rule["target_label"]] = re.sub(r"\$(\d)", lambda to, f=found: f[int(to[1])], rule["replacement"])
+                labels[rule["target_label"]] = re.sub(r"\$(\d)", partial(_group, found), rule["replacement"])
         return {name: value for name, value in labels.items() if not name.startswith("__")} | {"node": node}
+
+
+def _group(found: re.Match[str], reference: re.Match[str]) -> str:
+    """What a replacement's $1 stands for."""
+    return found[int(reference[1])]
 
 
 def _after(stages: Iterable[tuple[str, Mapping[str, Any]]], labels: dict[str, str], line: str) -> dict[str, str]:
