@@ -74,6 +74,15 @@ def alerts(home: Home) -> Iterator[Alert]:
         "The machines run {{ $value }} different versions of Kubernetes; an agent must not be newer than the server.",
     )
     yield Alert(
+        "K3sCertificateExpiring",
+        SUBJECT,
+        "warning",
+        # A quarter of a year before, K3s renews its certificates whenever it starts.
+        "min by (node) (k3s_certificate_expiration_seconds) < 30 * 86400",
+        "1h",
+        "A certificate of K3s on {{ $labels.node }} ends in {{ $value | humanizeDuration }}: restart K3s there.",
+    )
+    yield Alert(
         "CertificateExpiring",
         SUBJECT,
         "warning",
