@@ -71,14 +71,14 @@ def test_cloudflare_has_a_tunnel_a_record_for_each_public_app_and_access_where_o
 
 def test_tailscale_has_the_policy_and_a_key_for_each_app(doors: Deployed) -> None:
     found = kinds(doors)
-    assert (found["Acl"], found["DnsPreferences"], found["TailnetSettings"], found["TailnetKey"]) == (1, 1, 1, 2)
+    assert (found["Acl"], found["DnsPreferences"], found["TailnetSettings"], found["TailnetKey"]) == (1, 1, 1, 4)
 
 
 def test_the_doors_run(doors: Deployed) -> None:
     assert [pod["status"]["phase"] for pod in doors.pods("tunnel", "cloudflared")] == ["Running"] * 2
     nodes = {pod["spec"]["nodeName"] for pod in doors.pods("tunnel", "cloudflared")}
     assert nodes == {"k3s-master", "k3s-gpu"}
-    for app in ("immich", "jellyfin"):
+    for app in ("immich", "jellyfin", "monitoring", "ntfy"):
         assert [pod["status"]["phase"] for pod in doors.pods("tailnet", f"proxy-{app}")] == ["Running"]
 
 
@@ -147,7 +147,7 @@ def test_an_engine_that_is_killed_at_the_doors_is_made_good_by_the_next_up(momen
         assert (found["ZeroTrustTunnelCloudflared"], found["DnsRecord"], found["TailnetKey"], found["Acl"]) == (
             1,
             2,
-            2,
+            4,
             1,
         )
     finally:
@@ -278,10 +278,10 @@ def test_closing_and_opening_a_door_is_one_line_and_breaks_off_nobodys_stream(do
     try:
         changed_home(doors.twin.home, closed)
         run = doors.engine.up()
-        # Its name goes; the tunnel's rules and both ends of the flow are changed.
+        # Its name goes; the tunnel's rules, both ends of the flow and what monitoring knocks at are changed.
         assert {change: count for change, count in run.changes.items() if change not in ("same", "read")} == {
             "delete": 1,
-            "update": 3,
+            "update": 4,
         }
         assert names() == ["films.kanokgan.com", None]
     finally:
