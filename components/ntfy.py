@@ -102,16 +102,17 @@ class Ntfy(pulumi.ComponentResource):
         sender = random.RandomPassword("ntfy-sender", length=32, special=False, opts=made)
         # Twenty-nine characters after `tk_`, in small letters: binwiederhier/ntfy, user/manager.go.
         token = random.RandomPassword("ntfy-token", length=29, special=False, upper=False, opts=made)
-        self.token = pulumi.Output.concat("tk_", token.result)
+        # `format` and not `concat`: with `--target` the engine leaves out what isn't meant, whose values are then None.
+        self.token = pulumi.Output.format("tk_{0}", token.result)
         self.password = owner.result
         accounts = kubernetes.core.v1.Secret(
             ACCOUNTS,
             metadata={"name": ACCOUNTS, "namespace": args.namespace, "labels": names.labels(NAME)},
             string_data={
-                "users": pulumi.Output.concat(
-                    f"{OWNER}:", owner.bcrypt_hash, ":admin,", f"{SENDER}:", sender.bcrypt_hash, ":user"
+                "users": pulumi.Output.format(
+                    "{0}:{1}:admin,{2}:{3}:user", OWNER, owner.bcrypt_hash, SENDER, sender.bcrypt_hash
                 ),
-                "tokens": pulumi.Output.concat(f"{SENDER}:", self.token, ":alerts"),
+                "tokens": pulumi.Output.format("{0}:{1}:alerts", SENDER, self.token),
             },
             opts=child,
         )
