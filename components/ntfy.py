@@ -49,6 +49,13 @@ ACCOUNTS = "ntfy-accounts"
 """The Secret with who may do what: `users`, each with the hash of a password, and `tokens`."""
 _FOLDER = "/var/lib/ntfy"
 
+TEMPLATE = "home"
+"""What makes messages for people of what Alertmanager sends; named in the address that it is sent to."""
+MESSAGE_LIMIT, BODY_LIMIT = 4096, 16384
+"""Bytes of a message, and of what one is made of. ntfy refuses more, and then the alert is lost."""
+LONGEST_LINE = 400
+_TEMPLATES = "/etc/ntfy-templates"
+
 
 @dataclass(frozen=True)
 class NtfyArgs:
@@ -95,16 +102,17 @@ class Ntfy(pulumi.ComponentResource):
         sender = random.RandomPassword("ntfy-sender", length=32, special=False, opts=made)
         # Twenty-nine characters after `tk_`, in small letters: binwiederhier/ntfy, user/manager.go.
         token = random.RandomPassword("ntfy-token", length=29, special=False, upper=False, opts=made)
-        self.token = pulumi.Output.concat("tk_", token.result)
+        # `format` and not `concat`: with `--target` the engine leaves out what isn't meant, whose values are then None.
+        self.token = pulumi.Output.format("tk_{0}", token.result)
         self.password = owner.result
         accounts = kubernetes.core.v1.Secret(
             ACCOUNTS,
             metadata={"name": ACCOUNTS, "namespace": args.namespace, "labels": names.labels(NAME)},
             string_data={
-                "users": pulumi.Output.concat(
-                    f"{OWNER}:", owner.bcrypt_hash, ":admin,", f"{SENDER}:", sender.bcrypt_hash, ":user"
+                "users": pulumi.Output.format(
+                    "{0}:{1}:admin,{2}:{3}:user", OWNER, owner.bcrypt_hash, SENDER, sender.bcrypt_hash
                 ),
-                "tokens": pulumi.Output.concat(f"{SENDER}:", self.token, ":alerts"),
+                "tokens": pulumi.Output.format("{0}:{1}:alerts", SENDER, self.token),
             },
             opts=child,
         )
@@ -141,6 +149,7 @@ def server(home: Home, images: Mapping[str, Image]) -> Workload:
                 mounts=(
                     Mount(_FOLDER, Claim(CLAIM)),
                     Mount("/etc/ntfy", Files("config", {"server.yml": config(home)})),
+                    Mount(_TEMPLATES, Files("templates", {f"{TEMPLATE}.yml": template()})),
                     Mount("/tmp", Scratch("tmp", "64Mi")),
                 ),
                 readiness=Probe(Http(FRONT.health), period=10, failures=3, timeout=5),
@@ -172,9 +181,37 @@ def config(home: Home) -> str:
             "auth-access": [f"{SENDER}:{TOPIC}:write-only"],
             "enable-login": True,
             "enable-signup": False,
+            "template-dir": _TEMPLATES,
             "upstream-base-url": "https://ntfy.sh",
             "metrics-listen-http": ":9090",
             "log-format": "json",
         },
         sort_keys=False,
+    )
+
+
+def template() -> str:
+    """A line for each alert, what is urgent louder than the rest, and what is over quieter.
+
+    ntfy's own template for Alertmanager prints the whole query of each: of five alerts at once its message is too long.
+    The words are those of Go's text/template; binwiederhier/ntfy, server/server_template.go. What it is made of:
+    prometheus/alertmanager, docs/configuration.md (webhook_config).
+    """
+    return yaml.safe_dump(
+        {
+            "title": '{{ if eq .status "resolved" }}Over: {{ end }}{{ .groupLabels.alertname }}'
+            "{{ with .groupLabels.node }} ({{ . }}){{ end }}",
+            "message": "{{ range .alerts }}"
+            '{{ if and (eq .status "resolved") (eq $.status "firing") }}Over: {{ end }}'
+            f'{{{{ with .annotations.summary }}}}{{{{ printf "%.{LONGEST_LINE}s" . }}}}'
+            "{{ else }}{{ .labels.alertname }}{{ end }}\n"
+            "{{ end }}"
+            "{{ if .truncatedAlerts }}… and {{ .truncatedAlerts }} more\n{{ end }}"
+            "{{ with .commonAnnotations.runbook }}{{ . }}{{ end }}",
+            "priority": '{{ if eq .status "resolved" }}2'
+            '{{ else if eq (printf "%v" .commonLabels.severity) "urgent" }}5{{ else }}3{{ end }}',
+        },
+        sort_keys=False,
+        allow_unicode=True,
+        width=1000,
     )

@@ -189,8 +189,8 @@ TEST_FOLDERS = (
         # Of the ways to find targets, the clouds' take minutes to compile, and no home has them.
         tags=("remove_all_sd", "enable_kubernetes_sd", "enable_dns_sd"),
         cgo=False,
-        minutes=9.0,
-        gigabytes=3.0,
+        minutes=4.5,
+        gigabytes=2.5,
     ),
     Folder(
         "alertmanager",
@@ -199,18 +199,24 @@ TEST_FOLDERS = (
         # Its web interface is made by other tools than Go, and isn't in the module.
         placeholders=(Placeholder(_ALERTMANAGER, "ui/app/dist/not-built"),),
         cgo=False,
+        minutes=2.0,
+        gigabytes=1.0,
     ),
     Folder(
         "node-exporter",
         tools=(_monitoring("node_exporter", "github.com/prometheus/node_exporter"),),
         ldflags=_STAMP,
         cgo=False,
+        minutes=0.9,
+        gigabytes=0.4,
     ),
     Folder(
         "blackbox-exporter",
         tools=(_monitoring("blackbox_exporter", "github.com/prometheus/blackbox_exporter"),),
         ldflags=_STAMP,
         cgo=False,
+        minutes=1.3,
+        gigabytes=0.5,
     ),
 )
 """What tests judge the home with, and `make up` does without: built by `make test` and by CI, never before a home."""

@@ -29,6 +29,9 @@ NAME = "alertmanager"
 PORT = 9093
 CLAIM = "alertmanager"
 
+MOST_AT_ONCE = 8
+"""Alerts in one message to ntfy, which takes only so much; the message says how many more there are."""
+
 RECEIVER = "alert-receiver"
 """The Secret with what it takes to send: ntfy's token, or the webhook's address."""
 RECEIVER_FOLDER = f"/run/secrets/{RECEIVER}"
@@ -115,10 +118,10 @@ def _sending(app: Monitoring) -> dict[str, Any]:
     if app.alerts.receiver == "webhook":
         return {"url_file": f"{RECEIVER_FOLDER}/{URL_KEY}", "send_resolved": True, "max_alerts": 20}
     return {
-        # ntfy knows how Alertmanager speaks, and makes a message for people of it.
-        "url": f"{ntfy.FRONT.address}/{ntfy.TOPIC}?template=alertmanager",
+        # ntfy makes a message for people of what Alertmanager says.
+        "url": f"{ntfy.FRONT.address}/{ntfy.TOPIC}?template={ntfy.TEMPLATE}",
         "send_resolved": True,
-        "max_alerts": 20,
+        "max_alerts": MOST_AT_ONCE,
         "http_config": {
             "authorization": {"type": "Bearer", "credentials_file": f"{RECEIVER_FOLDER}/{TOKEN_KEY}"},
         },

@@ -53,8 +53,10 @@ _NOT_ON_A_DISK = (
 _OF_ITS_OWN_NETWORK = ("arp", "conntrack", "ipvs", "netdev", "netstat", "sockstat", "softnet", "udp_queues")
 
 
-def node_exporter(image: Image) -> Workload:
-    """The machine's own figures: processors, memory, disks, temperatures, clock. One on each node.
+def node_exporter(home: Home, image: Image) -> Workload:
+    """The machine's own figures: processors, memory, disks, temperatures, clock. One on each node in service.
+
+    On one that is away its pod would wait for ever, and Pulumi for its pod.
 
     On the pod network, so that a NetworkPolicy says who asks it. What it then can't see, the traffic of the machine's
     own network cards, the kubelet tells (`container_network_…{id="/"}`).
@@ -64,6 +66,7 @@ def node_exporter(image: Image) -> Workload:
         name=NODE_EXPORTER,
         namespace=names.NODE_AGENTS,
         kind="DaemonSet",
+        nodes=tuple(node.name for node in home.nodes_in_service),
         priority=names.PRIORITY_INTERACTIVE,
         user=NOBODY,
         containers=(

@@ -45,7 +45,7 @@ PASSWORD: Final = "grafana-admin"  # noqa: S105 the name of the Secret
 PASSWORD_KEY: Final = "password"  # noqa: S105 the key in it
 """Whose value Grafana takes when its database is new, and not again: a new one locks nobody out and lets nobody in."""
 
-FRONT = Front("monitoring", names.MONITORING, NAME, "http", PORT)
+FRONT = Front("monitoring", names.MONITORING, NAME, "http", PORT, "/api/health")
 """What people reach of it."""
 
 _SECRETS: Final = f"/run/secrets/{PASSWORD}"

@@ -124,10 +124,10 @@ def node_cidrs(home: Home) -> tuple[str, ...]:
     the network over which it joined."""
     found: list[str] = []
     for node in home.nodes:
-        # A node is known in the cluster by the address at which it joined.
-        address = node.addresses.tailnet if node.joined_over == "tailnet" else node.addresses.lan
-        if address:
-            found += [f"{address}/32"] if ip_address(address).version == 4 else []
+        # A node is known in the cluster by whichever address K3s took, or was told to take.
+        addresses = [address for address in (node.addresses.lan, node.addresses.tailnet) if address]
+        if addresses:
+            found += [f"{address}/32" for address in addresses if ip_address(address).version == 4]
         elif node.joined_over == "tailnet":
             found.append(_TAILNET)
         else:

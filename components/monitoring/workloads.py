@@ -64,7 +64,7 @@ def workloads(
     knocking = exporters.blackbox_exporter(nodes, images["blackbox-exporter"], probed)
     board = grafana.server(home, nodes, images["grafana"], dashboards(home))
     agents = (
-        exporters.node_exporter(images["node-exporter"]),
+        exporters.node_exporter(home, images["node-exporter"]),
         *exporters.gpu_exporters(home, images["nvidia-gpu-exporter"]),
         log_agents.agent(home, images),
     )

@@ -38,6 +38,26 @@ class Deployed:
         pods = self.api.list("Pod", namespace)
         return [pod for pod in pods if pod["metadata"]["labels"].get("app.kubernetes.io/name") == name]
 
+    def may(self, account: str, verb: str, resource: str, namespace: str = "", name: str = "") -> bool:
+        """Whether a ServiceAccount, `namespace/name`, may do this to a resource, such as `nodes/metrics`."""
+        where, _, who = account.partition("/")
+        kind, _, part = resource.partition("/")
+        asked = {"verb": verb, "resource": kind, "subresource": part, "namespace": namespace, "name": name}
+        review = self.api.request(
+            "POST",
+            "/apis/authorization.k8s.io/v1/subjectaccessreviews",
+            {
+                "apiVersion": "authorization.k8s.io/v1",
+                "kind": "SubjectAccessReview",
+                "spec": {
+                    "user": f"system:serviceaccount:{where}:{who}",
+                    "groups": ["system:serviceaccounts", f"system:serviceaccounts:{where}", "system:authenticated"],
+                    "resourceAttributes": {key: value for key, value in asked.items() if value},
+                },
+            },
+        )
+        return bool(review["status"]["allowed"])
+
     def gpus(self, node: str) -> str:
         """What a node offers of GPUs."""
         found = self.api.get("Node", node)

@@ -104,7 +104,10 @@ def test_it_says_yes_and_no(deployed: Deployed) -> None:
     assert [one.is_open for one in photos.cells] == [True, False, True, True, False, False, False, True]
     assert [one.is_open for one in films.cells] == [False, True, True, True, False, False, False, True]
     assert [one.is_open for one in database.cells] == [False] * 7 + [True]
-    assert [str(way) for way in database["pods"].ways] == ["photos/immich-server → immich-database:5432"]
+    assert [str(way) for way in database["pods"].ways] == [
+        "photos/immich-server → immich-database:5432",
+        "photos/postgres-exporter → immich-database:5432",
+    ]
 
 
 def test_no_secret_is_on_the_page_or_in_the_data(
@@ -180,6 +183,8 @@ def test_a_pod_with_another_apps_label_shows(deployed: Deployed) -> None:
         assert told(deployed) == [
             "photos/immich-server, pods: +tunnel/stray → immich-server:2283",
             "media/jellyfin, pods: +tunnel/stray → jellyfin:8096",
+            # It has the connector's name, whose figures Prometheus asks for.
+            "tunnel/stray, pods: +monitoring/prometheus → stray:other tcp ports",
         ]
 
 

@@ -31,7 +31,7 @@ def alerts(home: Home) -> Iterator[Alert]:
         SUBJECT,
         "warning",
         """
-        max by (namespace, job_name) (kube_job_status_failed{namespace="backups"}) > 0
+        max by (namespace, job_name) (kube_job_failed{namespace="backups",condition="true"}) > 0
         and on (namespace, job_name) (time() - kube_job_created{namespace="backups"}) < 36 * 3600
         """,
         "0m",

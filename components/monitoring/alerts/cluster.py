@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from components.monitoring.alerts.alert import Alert
-from components.monitoring.alerts.machines import away
+from components.monitoring.alerts.machines import away, gone
 from home import Home
 
 SUBJECT = "cluster"
 
-# kube-state-metrics says once for each pod on which machine it is.
-_WHERE = "on (namespace, pod) group_left (node) max by (namespace, pod, node) (kube_pod_info)"
+
+def _lost(home: Home, kind: str) -> str:
+    """The pods that such a controller still has on a machine that doesn't answer, which is told of already. What takes
+    their place waits for that machine, and says so without naming it."""
+    return f'kube_pod_info{{created_by_kind="{kind}"}} and on (node) {gone(home)}'
 
 
 def alerts(home: Home) -> Iterator[Alert]:
     """Those of the cluster."""
+    # kube-state-metrics says once for each pod on which machine it is, and whose it is.
+    without = away(home).lstrip(",")
+    whose = f"max by (namespace, pod, node, created_by_name) (kube_pod_info{{{without}}})"
     yield Alert(
         "PodCrashLooping",
         SUBJECT,
@@ -38,13 +44,16 @@ def alerts(home: Home) -> Iterator[Alert]:
         "0m",
         "{{ $labels.container }} of {{ $labels.namespace }}/{{ $labels.pod }} took more memory than it may.",
     )
+    # A pod that failed isn't counted: whatever it belonged to makes another, and it lies there until it is removed.
     yield Alert(
         "PodNotRunning",
         SUBJECT,
         "warning",
         f"""
         sum by (namespace, pod, node) (
-          max by (namespace, pod) (kube_pod_status_phase{{phase=~"Pending|Unknown|Failed"}} == 1) * {_WHERE}
+          max by (namespace, pod) (kube_pod_status_phase{{phase=~"Pending|Unknown"}} == 1)
+          * on (namespace, pod) group_left (node)
+          ({whose} unless on (namespace, created_by_name) ({_lost(home, "ReplicaSet")}))
         ) > 0
         """,
         "15m",
@@ -54,9 +63,16 @@ def alerts(home: Home) -> Iterator[Alert]:
         "PodsMissing",
         SUBJECT,
         "warning",
-        """
-        kube_deployment_spec_replicas > kube_deployment_status_replicas_available
-        or kube_statefulset_replicas > kube_statefulset_status_replicas_ready
+        f"""
+        (
+          kube_deployment_spec_replicas > kube_deployment_status_replicas_available
+          unless on (namespace, deployment)
+            label_replace({_lost(home, "ReplicaSet")}, "deployment", "$1", "created_by_name", "(.+)-[^-]+")
+        ) or (
+          kube_statefulset_replicas > kube_statefulset_status_replicas_ready
+          unless on (namespace, statefulset)
+            label_replace({_lost(home, "StatefulSet")}, "statefulset", "$1", "created_by_name", "(.+)")
+        )
         """,
         "15m",
         "{{ $labels.namespace }}/{{ $labels.deployment }}{{ $labels.statefulset }} has fewer pods than it should.",

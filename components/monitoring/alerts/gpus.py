@@ -15,6 +15,15 @@ def alerts(home: Home) -> Iterator[Alert]:
     if not home.gpu_nodes:
         return
     yield Alert(
+        "GpuUnseen",
+        SUBJECT,
+        "warning",
+        # The exporter answers all the same, and then tells nothing of the card.
+        "nvidia_smi_last_collect_success == 0",
+        "10m",
+        "nvidia-smi on {{ $labels.node }} sees no card: what needs it doesn't work, and nobody watches it.",
+    )
+    yield Alert(
         "GpuMemoryFull",
         SUBJECT,
         "warning",

@@ -16,6 +16,11 @@ def away(home: Home) -> str:
     return f',node!~"{"|".join(names)}"' if names else ""
 
 
+def gone(home: Home) -> str:
+    """An expression for the machines that should be there and don't answer: one series for each, by its `node`."""
+    return f'kube_node_status_condition{{condition="Ready",status="true"{away(home)}}} == 0'
+
+
 def alerts(home: Home) -> Iterator[Alert]:
     """Those of the machines. One that the home describes as away is not missed."""
     without = away(home)
@@ -24,7 +29,7 @@ def alerts(home: Home) -> Iterator[Alert]:
         "NodeGone",
         SUBJECT,
         "urgent",
-        f'kube_node_status_condition{{condition="Ready",status="true"{without}}} == 0',
+        gone(home),
         "3m",
         "{{ $labels.node }} doesn't answer the cluster; what runs there alone is down.",
     )

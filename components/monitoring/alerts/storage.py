@@ -61,19 +61,7 @@ def alerts(home: Home) -> Iterator[Alert]:
                 "{{ $labels.device }} can't be written, and should be.",
                 _ABOUT,
             )
-    yield Alert(
-        "VolumeFull",
-        SUBJECT,
-        "warning",
-        """
-        max by (namespace, persistentvolumeclaim, node) (
-          1 - kubelet_volume_stats_available_bytes{persistentvolumeclaim!~"library-.+"}
-          / kubelet_volume_stats_capacity_bytes{persistentvolumeclaim!~"library-.+"}
-        ) > 0.95
-        """,
-        "30m",
-        "{{ $labels.namespace }}/{{ $labels.persistentvolumeclaim }} is full to {{ $value | humanizePercentage }}.",
-    )
+    # How full a local volume is nobody tells: it is a folder, and what fills is the machine's disk (`DiskFull`).
     yield Alert(
         "VolumeUnbound",
         SUBJECT,

@@ -35,7 +35,7 @@ def dashboard(home: Home) -> Dashboard:
                     Panel(
                         "Failed",
                         "stat",
-                        (Promql(f"sum(kube_job_status_failed{{{_OWN}}})"),),
+                        (Promql(f'sum(kube_job_failed{{{_OWN},condition="true"}})'),),
                         width=4,
                         steps=none_of_it(),
                         empty="none",

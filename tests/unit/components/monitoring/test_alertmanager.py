@@ -3,11 +3,15 @@ secret."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
+from urllib.parse import quote_plus
 
 import yaml
 
+import home
 from components import ntfy
+from components.monitoring.alerts import alerts
 from home import versions
 from render import Evaluation
 from render.program import Secret
@@ -36,10 +40,50 @@ def egress(evaluation: Evaluation) -> str:
 
 def test_alerts_go_to_the_homes_own_ntfy_with_a_token_from_a_file_and_nowhere_else() -> None:
     [sending] = routes(rendered())["receivers"][0]["webhook_configs"]
-    assert sending["url"] == f"http://ntfy.notifications.svc:8080/{ntfy.TOPIC}?template=alertmanager"
+    assert sending["url"] == f"http://ntfy.notifications.svc:8080/{ntfy.TOPIC}?template=home"
     assert sending["http_config"]["authorization"]["credentials_file"] == "/run/secrets/alert-receiver/token"
     assert "0.0.0.0/0" not in egress(rendered())
     assert "'ntfy'" in egress(rendered())
+
+
+def test_ntfy_takes_as_much_as_is_sent_at_once() -> None:
+    """It refuses a body of more than 16 KiB and a message of more than 4, and Alertmanager doesn't try those again."""
+    [sending] = routes(rendered())["receivers"][0]["webhook_configs"]
+    longest = max((one.rule for one in alerts(home.load(HOMELAB))), key=lambda rule: len(json.dumps(rule)))
+    name = "x" * 63
+    labels = longest["labels"] | dict.fromkeys(("alertname", "job", "namespace", "pod", "container", "node"), name)
+    alert = {
+        "status": "resolved",
+        "labels": labels | {"instance": name},
+        "annotations": longest["annotations"],
+        "startsAt": "2030-01-01T00:00:00.000000000Z",
+        "endsAt": "2030-01-01T00:00:00.000000000Z",
+        "generatorURL": f"http://prometheus-0:9090/graph?g0.expr={quote_plus(longest['expr'])}&g0.tab=1",
+        "fingerprint": "0123456789abcdef",
+    }
+    common = {"commonLabels": labels, "groupLabels": labels, "commonAnnotations": longest["annotations"]}
+    body = json.dumps(common | {"alerts": [alert] * sending["max_alerts"], "groupKey": name * 4})
+    assert len(body) < ntfy.BODY_LIMIT
+    assert sending["max_alerts"] * (ntfy.LONGEST_LINE + len("Over: \n")) + 200 < ntfy.MESSAGE_LIMIT
+
+
+def test_the_message_is_made_by_the_template_that_ntfy_is_given() -> None:
+    evaluation = rendered()
+    maps = {
+        name: evaluation.named("kubernetes:core/v1:ConfigMap", name).inputs["data"]
+        for name in ("ntfy-config", "ntfy-templates")
+    }
+    [sending] = routes(rendered())["receivers"][0]["webhook_configs"]
+    assert f"{sending['url'].partition('=')[2]}.yml" in maps["ntfy-templates"]
+    folder = yaml.safe_load(maps["ntfy-config"]["server.yml"])["template-dir"]
+    [container] = (
+        rendered().named("kubernetes:apps/v1:Deployment", "ntfy").inputs["spec"]["template"]["spec"]["containers"]
+    )
+    assert folder in {one["mountPath"] for one in container["volumeMounts"]}
+    template = yaml.safe_load(maps["ntfy-templates"]["home.yml"])
+    assert set(template) == {"title", "message", "priority"}
+    # The queries of alerts say nothing to people, and fill a message.
+    assert "generatorURL" not in template["message"]
 
 
 def test_a_webhook_needs_no_ntfy_and_its_address_stands_in_a_secret_alone() -> None:

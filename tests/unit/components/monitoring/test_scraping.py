@@ -65,6 +65,14 @@ def test_each_series_says_which_machine_it_is_about() -> None:
         assert "node" in labels or name in ("kube-state-metrics", "prometheus"), name
 
 
+@pytest.mark.parametrize("name", [one.name for one in ALL if one.kind == "DaemonSet"])
+def test_nothing_waits_for_a_pod_on_a_machine_that_is_known_to_be_away(name: str) -> None:
+    """Kubernetes places a DaemonSet's pod on a machine that doesn't answer too, and Pulumi waits until it is ready."""
+    [workload] = [one for one in ALL if one.name == name]
+    assert workload.nodes
+    assert "k3s-worker" not in workload.nodes
+
+
 def test_a_kubelet_is_asked_at_its_address_and_nowhere_else() -> None:
     assert ROOMS.monitoring
     flows = [one for one in ROOMS.monitoring.prometheus.talks_to if isinstance(one, ToAddress)]
