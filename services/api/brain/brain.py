@@ -25,6 +25,8 @@ from brain.watch import Watch
 
 STALE_AFTER: Final = 3.0
 """How many times the age at which a report is asked anew it may have before it counts as old."""
+WAITED: Final = 0.8
+"""How much of an overview's deadline is spent waiting for a service. The rest is for writing it, to all who wait."""
 AS_WRITTEN: Final = 0.5
 """Seconds that an overview is handed out as it was written once: its ages are out by no more."""
 
@@ -55,7 +57,7 @@ class Brain:
             self.adapters,
             fresh_for=settings.fresh_for,
             look_deadline=settings.look_deadline,
-            deadline=settings.overview_deadline,
+            deadline=WAITED * settings.overview_deadline,
             clock=clock,
             now=now,
         )
