@@ -44,8 +44,8 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = {
 """Of every answer that doesn't say otherwise itself."""
 _RAW: Final = tuple((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items())
 
-RefusalPage = Callable[[int, str], str]
-"""A refusal as a web page, of its status and its sentence."""
+RefusalPage = Callable[[int, str], tuple[str, str]]
+"""A refusal as a web page, of its status and its sentence; and the page's Content-Security-Policy."""
 
 
 class Guard:
@@ -143,18 +143,14 @@ class Guard:
         return identity
 
     async def _refuse(self, scope: Scope, send: Send, refused: RefusedError) -> None:
-        as_page = self._page is not None and "text/html" in Headers(scope=scope).get("accept", "")
-        if self._page is not None and as_page:
-            body = self._page(refused.status, refused.words).encode()
+        headers = {"Content-Type": "application/json", **(refused.headers or {})}
+        if self._page is not None and "text/html" in Headers(scope=scope).get("accept", ""):
+            text, headers["Content-Security-Policy"] = self._page(refused.status, refused.words)
+            headers["Content-Type"] = "text/html; charset=utf-8"
+            body = text.encode()
         else:
             body = json.dumps({"detail": refused.words}).encode()
-        headers = {
-            "Content-Type": "text/html; charset=utf-8" if as_page else "application/json",
-            "Content-Length": str(len(body)),
-            **(refused.headers or {}),
-        }
-        if as_page:
-            headers["Content-Security-Policy"] = "default-src 'none'; style-src 'self'; img-src 'self'"
+        headers["Content-Length"] = str(len(body))
         if refused.status in (411, 413, 414):
             headers["Connection"] = "close"
         raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
