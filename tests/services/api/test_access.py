@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -200,6 +201,18 @@ async def test_a_key_that_is_new_is_asked_for_once_a_minute() -> None:
         assert len(server.requests) == 3
 
 
+async def test_all_who_come_with_a_new_key_wait_for_it_together() -> None:
+    clock = Clock()
+    async with serving(answer(published(k1=KEY))) as server, access(server, clock) as known:
+        await known.identify(token())
+        server.reply = answer(published(k2=OTHER_KEY))
+        clock.now += ASK_AGAIN_AFTER
+        found = await asyncio.gather(*(known.identify(token(OTHER_KEY, "k2")) for _ in range(20)))
+        assert {one.who for one in found} == {"ann@example.org"}
+        assert len(server.requests) == 2
+        assert (await refusal(known, token())).status == 401
+
+
 async def test_old_keys_serve_while_no_new_ones_can_be_had_but_not_for_ever() -> None:
     clock = Clock()
     async with serving(answer(published(k1=KEY))) as server, access(server, clock) as known:
@@ -383,6 +396,13 @@ async def test_pretending_is_of_no_use(tmp_path: Path, sent: Mapping[str, str]) 
     assert refused.status_code == 401
     assert refused.json().keys() == {"detail"}
     assert refused.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("mark", ["Cf-Ray", "CF-Connecting-IP", "Cdn-Loop"])
+async def test_what_came_through_the_tunnel_is_never_the_tailnets(tmp_path: Path, mark: str) -> None:
+    sent = {"Tailscale-User-Login": "ann@example.org", mark: "x"}
+    async with client(application(tmp_path), PROXY, **sent) as stranger:
+        assert (await stranger.get("/api/v1/overview")).status_code == 401
 
 
 async def test_a_wrong_token_is_not_made_good_by_the_tailnet(tmp_path: Path) -> None:
