@@ -45,7 +45,7 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = {
 _RAW: Final = tuple((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items())
 
 RefusalPage = Callable[[int, str], tuple[str, str]]
-"""A refusal as a web page, of its status and its sentence; and the page's Content-Security-Policy."""
+"""A refusal as a web page, of its status and its sentence, and the Content-Security-Policy of that page."""
 
 
 class Guard:
@@ -143,14 +143,19 @@ class Guard:
         return identity
 
     async def _refuse(self, scope: Scope, send: Send, refused: RefusedError) -> None:
-        headers = {"Content-Type": "application/json", **(refused.headers or {})}
-        if self._page is not None and "text/html" in Headers(scope=scope).get("accept", ""):
-            text, headers["Content-Security-Policy"] = self._page(refused.status, refused.words)
-            headers["Content-Type"] = "text/html; charset=utf-8"
+        as_page = self._page is not None and "text/html" in Headers(scope=scope).get("accept", "")
+        policy = SECURITY_HEADERS["Content-Security-Policy"]
+        if self._page is not None and as_page:
+            text, policy = self._page(refused.status, refused.words)
             body = text.encode()
         else:
             body = json.dumps({"detail": refused.words}).encode()
-        headers["Content-Length"] = str(len(body))
+        headers = {
+            "Content-Type": "text/html; charset=utf-8" if as_page else "application/json",
+            "Content-Length": str(len(body)),
+            "Content-Security-Policy": policy,
+            **(refused.headers or {}),
+        }
         if refused.status in (411, 413, 414):
             headers["Connection"] = "close"
         raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
