@@ -178,6 +178,17 @@ async def test_a_look_without_an_end_is_ended(tmp_path: Path) -> None:
     assert told["services"][0]["reasons"] == ["Looking at it took longer than 0.05 s."]
 
 
+async def test_with_every_service_gone_the_home_still_answers(tmp_path: Path) -> None:
+    lived_in = Home(tmp_path)
+    for service in lived_in.services.values():
+        service.error = RuntimeError("gone")
+    for path in ("overview", "services", "services/immich", "calls", "search?q=man"):
+        assert await lived_in.status(f"/api/v1/{path}") == 200
+    told = await lived_in.get("/api/v1/overview")
+    assert {one["verdict"] for one in told["services"]} == {"unknown"}
+    assert {told[name]["unknown"] != "" for name in INSIDE - {"exposure"}} == {True}
+
+
 async def test_an_adapter_that_breaks_takes_no_other_with_it(tmp_path: Path) -> None:
     lived_in = Home(tmp_path)
     lived_in.services["immich"].error = RuntimeError("a secret")
