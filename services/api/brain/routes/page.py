@@ -1,0 +1,81 @@
+"""The home page at `/`, what a search has found at `/?q=`, and the files of both at `/static`. HTML, also for refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from brain.found import Found
+from brain.overview import Overview
+from brain.page import render
+
+LONGEST_QUERY = 200
+LAST_PAGE = 1000
+
+Look = Callable[[Request], Awaitable[Overview]]
+"""The home as whoever asks may see it. Raises `HTTPException`, with a sentence that anybody may read, to refuse them."""
+Find = Callable[[Request, str, int], Awaitable[Found]]
+"""A page of what there is to these words, for whoever asks. Raises the same."""
+Who = Callable[[Request], str]
+"""What whoever asks is called; empty if that isn't known."""
+
+
+class PageRoute(APIRoute):
+    """A route for people: a refusal, by the route or by what it depends on, is a page too, with the same status."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, with what it raises as HTML."""
+        handle = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except HTTPException as error:
+                return _html(render.refused(error.status_code, str(error.detail)), error.status_code, error.headers)
+
+        return handled
+
+
+def page_router(home: str, look: Look, find: Find, who: Who) -> APIRouter:
+    """The routes of the page of the home of that name."""
+    router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+    @router.api_route("/", methods=["GET", "HEAD"])
+    async def page(request: Request) -> Response:
+        query = " ".join(request.query_params.get("q", "")[:LONGEST_QUERY].split())
+        if query:
+            number = _page_number(request.query_params.get("page", ""))
+            return _html(render.found(home, await find(request, query, number), who(request)))
+        return _html(render.home(await look(request), who(request)))
+
+    return router
+
+
+def static_router() -> APIRouter:
+    """What pages link to. It is the same for every home and tells nothing of this one, so anybody may have it."""
+    router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+    @router.api_route("/static/{name}", methods=["GET", "HEAD"])
+    async def static(name: str, v: str = "") -> Response:
+        file = render.files().get(name)
+        if file is None:
+            raise HTTPException(404, "There is no such file.")
+        kept = "public, max-age=31536000, immutable" if v == file.tag else "no-cache"
+        return Response(file.content, media_type=file.media_type, headers={"Cache-Control": kept})
+
+    return router
+
+
+def _page_number(text: str) -> int:
+    """The number that a person has in their address line; the first page for anything else."""
+    return min(max(int(text), 1), LAST_PAGE) if text.isascii() and text.isdigit() and len(text) < 9 else 1
+
+
+def _html(text: str, status: int = 200, headers: Any = None) -> HTMLResponse:
+    ours = {"Content-Security-Policy": render.POLICY, "Cache-Control": "no-store"}
+    return HTMLResponse(text, status, {**(headers or {}), **ours})
