@@ -50,8 +50,8 @@ class Browser:
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
 
-    def open(self, page: Path, *, width: int, dark: bool = False, scripts: bool = True, height: int = 900) -> None:
-        """Show a file as a screen of this width does, and wait until all of it is there."""
+    def open(self, page: Path | str, *, width: int, dark: bool = False, scripts: bool = True, height: int = 900) -> None:
+        """Show a file or an address as a screen of this width does, and wait until all of it is there."""
         self.requests, self.complaints, self._events = [], [], []
         self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
@@ -59,7 +59,7 @@ class Browser:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self.call("Emulation.setScriptExecutionDisabled", value=not scripts)
-        self.call("Page.navigate", url=page.resolve().as_uri())
+        self.call("Page.navigate", url=page if isinstance(page, str) else page.resolve().as_uri())
         while "Page.loadEventFired" not in self._events:
             self._take(time.monotonic() + PATIENCE)
 
@@ -69,6 +69,14 @@ class Browser:
         if "exceptionDetails" in answer:
             raise RuntimeError(answer["exceptionDetails"])
         return answer["result"].get("value")
+
+    def wait_for(self, expression: str, patience: float = PATIENCE) -> None:
+        """Wait until a JavaScript expression in the page holds. Raises `TimeoutError`."""
+        deadline = time.monotonic() + patience
+        while not self.ask(expression):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not so in {patience} s: {expression}")
+            time.sleep(0.02)
 
     def press(self, key: str, code: int) -> None:
         """Press a key and let it go."""

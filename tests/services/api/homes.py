@@ -62,9 +62,9 @@ EXPOSURE = ExposureMap(
     rows=(
         Reach(title="Immich", group="immich", open_to=("signed-in", "tailnet-owner", "tailnet-family")),
         Reach(title="Jellyfin", group="jellyfin", open_to=("internet", "tailnet-owner", "tailnet-family", "tailnet-guest")),
-        Reach(title="Grafana", group="monitoring", open_to=("tailnet-owner",)),
-        Reach(title="k3s-master", group="machines", open_to=("tailnet-owner", "lan")),
-        Reach(title="NAS", group="storage", open_to=("lan",)),
+        Reach(title="Grafana", group="Monitoring", open_to=("tailnet-owner",)),
+        Reach(title="k3s-master", group="Machines", open_to=("tailnet-owner", "lan")),
+        Reach(title="NAS", group="Storage", open_to=("lan",)),
     ),
 )  # fmt: skip
 GPUS = Part(
@@ -100,8 +100,8 @@ COUNTS = Part(
 )
 PLAYING = Part(
     items=(
-        Playing(who="Ada", title="The Third Man (1949)", on="living room", how="directly"),
-        Playing(who="Ben", title="Planet Earth, S1 E3", on="phone", how="made to fit by the GPU", is_paused=True),
+        Playing(who="Ada", title="The Third Man (1949)", on="the living room", how="directly"),
+        Playing(who="Ben", title="Planet Earth, S1 E3", on="a phone", how="made to fit by the GPU", is_paused=True),
     ),
     age=5,
 )

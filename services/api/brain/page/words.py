@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
 from brain.overview import Overview, Tile
+from brain.page.picture import fullness
 from brain.verdict import Verdict
 
+ALL_RIGHT = "Everything is all right."
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
@@ -61,7 +63,8 @@ def ago(seconds: float) -> str:
 
 def since(begin: datetime, now: datetime) -> str:
     """How long something lasts: `20 minutes`. A begin in the future, by a clock that is wrong, is now."""
-    return span((now - begin).total_seconds())
+    seconds = (now - begin).total_seconds()
+    return "a moment" if seconds < 5 else span(seconds)
 
 
 def size(number: int) -> str:
@@ -78,34 +81,47 @@ def together(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
 
 
-def of_verdict(tiles: Iterable[Tile], verdict: Verdict) -> list[str]:
-    """The titles of the services that are like that."""
-    return [one.title for one in tiles if one.verdict is verdict]
-
-
 def headline(overview: Overview) -> str:
-    """The home in a sentence or two, the worst first."""
+    """The home in a few sentences, the worst first; what isn't known, or old, or full, is never all right."""
     if not overview.services:
         return "No service is watched yet."
-    parts = []
-    for verdict in sorted(Verdict, key=lambda one: one.severity, reverse=True):
-        titles = of_verdict(overview.services, verdict)
-        if titles and verdict is not Verdict.HEALTHY:
-            parts.append(f"{together(titles)} {'is' if len(titles) == 1 else 'are'} {said(verdict).phrase}")
-    sentences = ["; ".join(parts) + "."] if parts else []
-    alerts = overview.alerts.items if overview.alerts else ()
-    if alerts:
-        sentences.append(f"{plural(len(alerts), 'alert')} {'fires' if len(alerts) == 1 else 'fire'}.")
-    return " ".join(sentences) or "Everything is all right."
+    return " ".join(f"{one}." for one in [*_verdicts(overview.services), *_besides(overview)]) or ALL_RIGHT
 
 
 def tone(overview: Overview) -> str:
-    """The class of the headline's colour: an alert is worth a look where every service is healthy."""
+    """The class of the headline's colour: something may be worth a look where every service is healthy."""
     alerts = overview.alerts.items if overview.alerts else ()
     if any(one.severity == "critical" for one in alerts):
         return "bad"
     mine = said(overview.verdict).tone
-    return "warn" if alerts and mine in ("good", "rest") else mine
+    return "warn" if mine == "good" and headline(overview) != ALL_RIGHT else mine
+
+
+def _verdicts(tiles: Sequence[Tile]) -> Iterator[str]:
+    parts = []
+    for verdict in sorted(set(Verdict) - {Verdict.HEALTHY}, key=lambda one: one.severity, reverse=True):
+        if titles := [one.title for one in tiles if one.verdict is verdict]:
+            parts.append(f"{together(titles)} {_are(titles)} {said(verdict).phrase}")
+    if parts:
+        yield "; ".join(parts)
+
+
+def _besides(overview: Overview) -> Iterator[str]:
+    """What else is worth a sentence of the headline."""
+    if overview.alerts and overview.alerts.items:
+        number = len(overview.alerts.items)
+        yield f"{plural(number, 'alert')} {'fires' if number == 1 else 'fire'}"
+    if overview.alerts and overview.alerts.unknown:
+        yield "Whether an alert fires isn't known"
+    stores = overview.storage.items if overview.storage else ()
+    if full := [one.name for one in stores if fullness(one.used, one.total) == "bad"]:
+        yield f"{together(full)} {_are(full)} full"
+    if old := [one.title for one in overview.services if one.is_stale]:
+        yield f"What is known of {together(old)} is old"
+
+
+def _are(things: Sequence[str]) -> str:
+    return "is" if len(things) == 1 else "are"
 
 
 def safe_link(address: str) -> str:
