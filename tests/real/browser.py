@@ -50,7 +50,9 @@ class Browser:
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
 
-    def open(self, page: Path | str, *, width: int, dark: bool = False, scripts: bool = True, height: int = 900) -> None:
+    def open(
+        self, page: Path | str, *, width: int, dark: bool = False, scripts: bool = True, height: int = 900
+    ) -> None:
         """Show a file or an address as a screen of this width does, and wait until all of it is there."""
         self.requests, self.complaints, self._events = [], [], []
         self.call(

@@ -9,13 +9,13 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 
 import uvicorn
-from brain.found import Found
-from brain.overview import Overview
-from brain.routes.page import page_router, static_router
 from fastapi import FastAPI, Request
 from fastapi.responses import StreamingResponse
 from starlette.exceptions import HTTPException
 
+from brain.found import Found
+from brain.overview import Overview
+from brain.routes.page import page_router, static_router
 from tests.services.api.homes import FOUND, STATES
 
 

@@ -31,7 +31,7 @@ class Source(Record):
 
 
 class Found(Record):
-    """One page of what was found, best first as each source says it; sources are named whether they had something or not."""
+    """One page of what was found, best first as each source says; those that had nothing are named as well."""
 
     query: str
     page: int = Field(default=1, ge=1)

@@ -25,8 +25,8 @@ class Wanted(Record):
 class Tile(Record):
     """One service.
 
-    service, title, verdict, reasons, at: as in its `Report`. age: seconds since then, and is_stale whether that is longer
-    than it should be. needs: the key that it waits for. link: where people open it; empty where they can't.
+    service, title, verdict, reasons, at: as in its `Report`. age: seconds since then, and is_stale whether that is
+    longer than it should be. needs: the key that it waits for. link: where people open it; empty where they can't.
     """
 
     service: str
@@ -70,7 +70,7 @@ class Alert(Record):
 
 
 class Playing(Record):
-    """Something that somebody watches or hears. how: directly, or made to fit by the GPU or the CPU; empty if unknown."""
+    """Something that somebody watches or hears. how: directly, or made to fit, and by what; empty if unknown."""
 
     who: str
     title: str

@@ -61,12 +61,14 @@ EXPOSURE = ExposureMap(
     columns=COLUMNS,
     rows=(
         Reach(title="Immich", group="immich", open_to=("signed-in", "tailnet-owner", "tailnet-family")),
-        Reach(title="Jellyfin", group="jellyfin", open_to=("internet", "tailnet-owner", "tailnet-family", "tailnet-guest")),
+        Reach(
+            title="Jellyfin", group="jellyfin", open_to=("internet", "tailnet-owner", "tailnet-family", "tailnet-guest")
+        ),
         Reach(title="Grafana", group="Monitoring", open_to=("tailnet-owner",)),
         Reach(title="k3s-master", group="Machines", open_to=("tailnet-owner", "lan")),
         Reach(title="NAS", group="Storage", open_to=("lan",)),
     ),
-)  # fmt: skip
+)
 GPUS = Part(
     items=(
         Gpu(
@@ -154,12 +156,22 @@ REFUSES = "Prometheus refuses connections."
 STATES: Mapping[str, Overview] = {
     "healthy": home(*HEALTHY_TILES),
     "degraded": home(
-        tile("immich", "Photos", Verdict.DEGRADED, "1,204 photos wait for their thumbnails.", "The library mount is 3 hours old."),
+        tile(
+            "immich",
+            "Photos",
+            Verdict.DEGRADED,
+            "1,204 photos wait for their thumbnails.",
+            "The library mount is 3 hours old.",
+        ),
         *HEALTHY_TILES[1:],
         alerts=ALERTS,
     ),
-    "unsupported": home(tile("immich", "Photos", Verdict.UNSUPPORTED, "It is version 5.0; known are 2 and 3."), *HEALTHY_TILES[1:]),
-    "down": home(HEALTHY_TILES[0], tile("jellyfin", "Films", Verdict.DOWN, "It refuses connections."), *HEALTHY_TILES[2:]),
+    "unsupported": home(
+        tile("immich", "Photos", Verdict.UNSUPPORTED, "It is version 5.0; known are 2 and 3."), *HEALTHY_TILES[1:]
+    ),
+    "down": home(
+        HEALTHY_TILES[0], tile("jellyfin", "Films", Verdict.DOWN, "It refuses connections."), *HEALTHY_TILES[2:]
+    ),
     "needs-a-key": home(NEEDS_A_KEY, *HEALTHY_TILES[1:], counts=Part(unknown="Photos needs a key.")),
     "stale": home(
         tile("immich", "Photos", age=25 * 60),
@@ -181,18 +193,28 @@ STATES: Mapping[str, Overview] = {
         exposure=ExposureMap(),
     ),
     "empty": home(gpus=Part(), storage=Part(), alerts=Part(), playing=Part(), counts=Part(), exposure=ExposureMap()),
-    "for-a-guest": home(
-        *HEALTHY_TILES[:2], gpus=None, storage=None, alerts=None, playing=None, exposure=None
-    ),
+    "for-a-guest": home(*HEALTHY_TILES[:2], gpus=None, storage=None, alerts=None, playing=None, exposure=None),
     "full": home(
         *HEALTHY_TILES,
-        gpus=Part(items=(Gpu(node="k3s-gpu", slices_taken=24, slices_there=24, vram_used=9 * GIB, vram_total=8 * GIB),
-                         Gpu(node="k3s-away", slices_taken=0, slices_there=0))),
-        storage=Part(items=(Store(name="NAS", used=97, total=100), Store(name="USB", used=0, total=0),
-                            Store(name="old", used=88, total=100), Store(name="new", used=1, total=10**15))),
+        gpus=Part(
+            items=(
+                Gpu(node="k3s-gpu", slices_taken=24, slices_there=24, vram_used=9 * GIB, vram_total=8 * GIB),
+                Gpu(node="k3s-away", slices_taken=0, slices_there=0),
+            )
+        ),
+        storage=Part(
+            items=(
+                Store(name="NAS", used=97, total=100),
+                Store(name="USB", used=0, total=0),
+                Store(name="old", used=88, total=100),
+                Store(name="new", used=1, total=10**15),
+            )
+        ),
     ),
     "longest-names": home(
-        tile("immich", LONG, Verdict.DEGRADED, LONG * 3).model_copy(update={"needs": Wanted(what=LONG, command=LONG * 2)}),
+        tile("immich", LONG, Verdict.DEGRADED, LONG * 3).model_copy(
+            update={"needs": Wanted(what=LONG, command=LONG * 2)}
+        ),
         *HEALTHY_TILES,
         gpus=Part(items=(Gpu(node=LONG, model=LONG, slices_taken=1, slices_there=16),)),
         storage=Part(items=(Store(name=LONG, what=LONG, used=999 * GIB, total=1000 * GIB),)),
@@ -201,7 +223,7 @@ STATES: Mapping[str, Overview] = {
         counts=Part(items=(Count(what=LONG, number=10**15, more=LONG),)),
         exposure=ExposureMap(columns=COLUMNS, rows=(Reach(title=LONG, group=LONG, open_to=("lan",)),)),
     ),
-}  # fmt: skip
+}
 
 FOUND = Found(
     query="lake",

@@ -1,4 +1,4 @@
-"""Where the pieces of a bar lie, in hundredths of its width: what SVG attributes say, since a page has no style of its own."""
+"""Where the pieces of a bar lie, in hundredths of its width, for attributes of SVG: a page has no style of its own."""
 
 from __future__ import annotations
 

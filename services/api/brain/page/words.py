@@ -30,7 +30,7 @@ _SAID = {
     Verdict.DEGRADED: Said("Degraded", "degraded", "!", "warn"),
     Verdict.UNSUPPORTED: Said("Unsupported", "of a version that isn't supported", "≠", "warn"),
     Verdict.UNKNOWN: Said("Unknown", "unknown", "?", "rest"),
-    Verdict.DOWN: Said("Down", "down", "×", "bad"),
+    Verdict.DOWN: Said("Down", "down", "✕", "bad"),
 }
 
 

@@ -1,4 +1,4 @@
-"""The home page at `/`, what a search has found at `/?q=`, and the files of both at `/static`. HTML, also for refusals."""
+"""The home page at `/`, what a search has found at `/?q=`, their files at `/static`. Refusals are HTML as well."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LONGEST_QUERY = 200
 LAST_PAGE = 1000
 
 Look = Callable[[Request], Awaitable[Overview]]
-"""The home as whoever asks may see it. Raises `HTTPException`, with a sentence that anybody may read, to refuse them."""
+"""The home as whoever asks may see it. To refuse them: raises `HTTPException`, with a sentence for anybody to read."""
 Find = Callable[[Request, str, int], Awaitable[Found]]
 """A page of what there is to these words, for whoever asks. Raises the same."""
 Who = Callable[[Request], str]
