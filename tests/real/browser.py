@@ -66,8 +66,8 @@ class Browser:
             self._take(time.monotonic() + PATIENCE)
 
     def ask(self, expression: str) -> Any:
-        """The value of a JavaScript expression in the page, as plain data."""
-        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        """The value of a JavaScript expression in the page, as plain data; of a promise, what it comes to."""
+        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in answer:
             raise RuntimeError(answer["exceptionDetails"])
         return answer["result"].get("value")
@@ -80,10 +80,10 @@ class Browser:
                 raise TimeoutError(f"not so in {patience} s: {expression}")
             time.sleep(0.02)
 
-    def press(self, key: str, code: int) -> None:
-        """Press a key and let it go."""
+    def press(self, key: str, code: int, text: str = "") -> None:
+        """Press a key and let it go; text is what it writes."""
         for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, text=text)
 
     def picture(self) -> bytes:
         """The whole page as PNG."""

@@ -22,12 +22,12 @@ from tests.services.api.homes import FOUND, STATES
 class PageServer:
     """Serves `overview`, or the refusal `refuses_with`; tells whoever listens of changes."""
 
-    def __init__(self, address: str) -> None:
-        self.address = address
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.address = f"http://127.0.0.1:{port}"
         self.overview = STATES["healthy"]
         self.found = FOUND
         self.refuses_with = 0
-        self.listening = threading.Event()
         self._told: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 
     def change(self, overview: Overview) -> None:
@@ -59,7 +59,6 @@ class PageServer:
         async def events() -> AsyncIterator[str]:
             try:
                 yield ": hello\n\n"
-                self.listening.set()
                 while True:
                     await mine[1].wait()
                     mine[1].clear()
@@ -71,11 +70,11 @@ class PageServer:
 
 
 @contextlib.contextmanager
-def served() -> Iterator[PageServer]:
-    """A server on a port of its own, until the end."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        page = PageServer(f"http://127.0.0.1:{listener.getsockname()[1]}")
-        server = uvicorn.Server(uvicorn.Config(page.app(), log_level="warning", timeout_graceful_shutdown=1))
+def served(port: int = 0) -> Iterator[PageServer]:
+    """A server on this port, or on one that is free, until the end."""
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        page = PageServer(listener.getsockname()[1])
+        server = uvicorn.Server(uvicorn.Config(page.app(), log_level="critical", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
@@ -83,3 +82,4 @@ def served() -> Iterator[PageServer]:
         finally:
             server.should_exit = True
             thread.join(timeout=20)
+            assert not thread.is_alive()

@@ -121,7 +121,9 @@
     if (event.persisted) listen();
   });
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) soon();
+    if (document.hidden) return;
+    ageAll(); // nothing ticks in a page that nobody sees
+    soon();
   });
   setInterval(() => document.hidden || look(), EVERY);
   setInterval(ageAll, TICK);
