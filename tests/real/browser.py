@@ -49,6 +49,7 @@ class Browser:
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
+        self.call("Page.setLifecycleEventsEnabled", enabled=True)
 
     def open(
         self, page: Path | str, *, width: int, dark: bool = False, scripts: bool = True, height: int = 900
@@ -61,8 +62,9 @@ class Browser:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self.call("Emulation.setScriptExecutionDisabled", value=not scripts)
-        self.call("Page.navigate", url=page if isinstance(page, str) else page.resolve().as_uri())
-        while "Page.loadEventFired" not in self._events:
+        load = self.call("Page.navigate", url=page if isinstance(page, str) else page.resolve().as_uri())["loaderId"]
+        # A page that was there before may be loading itself anew at this moment, and its end isn't ours.
+        while f"load of {load}" not in self._events:
             self._take(time.monotonic() + PATIENCE)
 
     def ask(self, expression: str) -> Any:
@@ -120,8 +122,9 @@ class Browser:
         return message
 
     def _note(self, method: str, params: dict[str, Any]) -> None:
-        self._events.append(method)
-        if method == "Network.requestWillBeSent":
+        if method == "Page.lifecycleEvent":
+            self._events.append(f"{params['name']} of {params['loaderId']}")
+        elif method == "Network.requestWillBeSent":
             self.requests.append(params["request"]["url"])
         elif method == "Log.entryAdded":
             self.complaints.append(params["entry"]["text"])
