@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
 WIDTH = 1280
 
 SHOWN = home(
-    tile("immich", "Photos", Verdict.DEGRADED, "1,204 photos wait for their thumbnails, more than an hour ago."),
+    tile("immich", "Photos", Verdict.DEGRADED, "1,204 photos have waited for thumbnails for an hour."),
     *HEALTHY_TILES[1:],
     alerts=Part(items=ALERTS.items[1:2], age=10),
 )

@@ -102,6 +102,9 @@ def test_a_page_asks_only_its_own_server_and_the_console_stays_empty(
     tab.picture()
     assert tab.requests
     assert [one for one in tab.requests if not one.startswith(f"{site.address}/")] == []
+    if site.refuses_with:
+        assert tab.requests == [address]
+        assert tab.ask("getComputedStyle(document.body).marginTop") == "0px"
     # That the page itself is a refusal, the browser says by itself.
     assert [one for one in tab.complaints if str(site.refuses_with or "nothing") not in one] == []
 
@@ -164,7 +167,7 @@ def test_the_tab_key_goes_through_the_page_as_it_is_read(tab: Browser, site: Pag
         "A every way in",
         "A Look again",
         "A /api/v1/overview",
-        "A /docs",
+        "A /api/v1/calls",
     ]
 
 

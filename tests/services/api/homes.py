@@ -62,7 +62,9 @@ EXPOSURE = ExposureMap(
     rows=(
         Reach(title="Immich", group="immich", open_to=("signed-in", "tailnet-owner", "tailnet-family")),
         Reach(
-            title="Jellyfin", group="jellyfin", open_to=("internet", "tailnet-owner", "tailnet-family", "tailnet-guest")
+            title="Jellyfin",
+            group="jellyfin",
+            open_to=("signed-in", "tailnet-owner", "tailnet-family", "tailnet-guest"),
         ),
         Reach(title="Grafana", group="Monitoring", open_to=("tailnet-owner",)),
         Reach(title="k3s-master", group="Machines", open_to=("tailnet-owner", "lan")),

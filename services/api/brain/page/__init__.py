@@ -5,5 +5,6 @@
     render.py     the templates, filled; the files that they link to
 
 Everything is served from here, nothing from elsewhere. No style and no script stands in a page itself, so that the
-policy in `render.POLICY` can forbid both; what has a width of its own is drawn in SVG, by attributes.
+policy in `render.POLICY` can forbid both; what has a width of its own is drawn in SVG, by attributes. A refusal alone
+carries its style, because whoever is refused gets no file.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-"""The Content-Security-Policy of every page: its own files and nothing else, no script or style within it."""
+"""The Content-Security-Policy of the pages: their own files and nothing else, no script or style within them."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,19 @@ def found(home_name: str, result: Found, who: str = "") -> str:
 def refused(status: int, reason: str) -> str:
     """What somebody sees who isn't known (401), may not see this (403), or asks too often (429); nothing of the home.
 
-    reason: a sentence that may be shown to anybody.
+    It needs no other file, since they would get none. reason: a sentence that may be shown to anybody.
     """
-    return _templates().get_template("refused.html").render(status=status, reason=reason)
+    return _templates().get_template("refused.html").render(status=status, reason=reason, style=_style())
+
+
+def refusal_policy() -> str:
+    """The Content-Security-Policy of a refusal: the style that it carries, known by its checksum, and nothing else."""
+    checksum = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'sha256-{checksum}'; img-src data:; "
+        "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    )
+
+
+def _style() -> str:
+    return files()["style.css"].content.decode()

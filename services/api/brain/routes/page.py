@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -36,7 +36,8 @@ class PageRoute(APIRoute):
             try:
                 return await handle(request)
             except HTTPException as error:
-                return _html(render.refused(error.status_code, str(error.detail)), error.status_code, error.headers)
+                text, policy = render.refused(error.status_code, str(error.detail)), render.refusal_policy()
+                return _html(text, error.status_code, policy, error.headers)
 
         return handled
 
@@ -76,6 +77,9 @@ def _page_number(text: str) -> int:
     return min(max(int(text), 1), LAST_PAGE) if text.isascii() and text.isdigit() and len(text) < 9 else 1
 
 
-def _html(text: str, status: int = 200, headers: Any = None) -> HTMLResponse:
-    ours = {"Content-Security-Policy": render.POLICY, "Cache-Control": "no-store"}
-    return HTMLResponse(text, status, {**(headers or {}), **ours})
+def _html(
+    text: str, status: int = 200, policy: str = render.POLICY, headers: Mapping[str, str] | None = None
+) -> HTMLResponse:
+    return HTMLResponse(
+        text, status, {**(headers or {}), "Content-Security-Policy": policy, "Cache-Control": "no-store"}
+    )
