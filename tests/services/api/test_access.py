@@ -520,11 +520,14 @@ def test_nobody_is_believed_from_everywhere(tmp_path: Path) -> None:
 async def test_a_refusal_is_a_page_for_a_browser(tmp_path: Path) -> None:
     from brain.app import create_app
 
-    app = create_app(settings(tmp_path), refusal_page=lambda status, words: f"<h1>{status}</h1><p>{words}</p>")
+    app = create_app(
+        settings(tmp_path), refusal_page=lambda status, words: (f"<h1>{status}</h1><p>{words}</p>", "default-src x")
+    )
     async with client(app, Accept="text/html,*/*") as browser, client(app) as other:
         page, data = await browser.get("/"), await other.get("/")
     assert (page.status_code, page.headers["content-type"]) == (401, "text/html; charset=utf-8")
     assert page.text.startswith("<h1>401</h1>")
+    assert page.headers["content-security-policy"] == "default-src x"
     assert data.headers["content-type"] == "application/json"
 
 

@@ -98,7 +98,7 @@ ALL_PAGES = {
     "found": render.found("homelab", FOUND, "Ada (owner)"),
     "nothing-found": render.found("homelab", NOTHING_FOUND),
     "nobody-to-ask": render.found("homelab", Found(query="lake")),
-    **{str(status): render.refused(status, "No.") for status in (401, 403, 429, 503)},
+    **{str(status): render.refused(status, "No.")[0] for status in (401, 403, 429, 503)},
 }
 
 
@@ -346,7 +346,7 @@ def test_no_word_of_a_search_becomes_markup(text: str) -> None:
 @settings(deadline=None)
 @given(any_text)
 def test_no_reason_of_a_refusal_becomes_markup(text: str) -> None:
-    assert Outline(render.refused(401, text)).shape == Outline(render.refused(401, "plain")).shape
+    assert Outline(render.refused(401, text)[0]).shape == Outline(render.refused(401, "plain")[0]).shape
 
 
 # Words and pictures.
@@ -514,16 +514,17 @@ def test_a_refusal_is_a_page_with_its_status_that_tells_nothing_of_the_home(
     text = Outline(answer.text).text
     assert answer.status_code == status
     assert (answer.headers["retry-after"], answer.headers["www-authenticate"]) == ("7", "Bearer")
-    assert answer.headers["content-security-policy"] == render.refusal_policy()
+    assert answer.headers["content-security-policy"] == render.refused(status, "A sentence.")[1]
     assert f"{said} A sentence." in text
     assert "homelab" not in text
     assert "k3s" not in text
 
 
 def test_a_refusals_policy_knows_its_style_by_its_checksum() -> None:
-    [style] = re.findall("<style>(.*?)</style>", render.refused(401, "No."), re.DOTALL)
+    text, policy = render.refused(401, "No.")
+    [style] = re.findall("<style>(.*?)</style>", text, re.DOTALL)
     checksum = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    assert f"style-src 'sha256-{checksum}';" in render.refusal_policy()
+    assert f"style-src 'sha256-{checksum}';" in policy
 
 
 def test_a_refusal_by_what_the_route_depends_on_is_a_page_too(brain: Home) -> None:

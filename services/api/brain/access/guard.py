@@ -43,8 +43,8 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = {
 }
 """Of every answer that doesn't say otherwise itself."""
 
-RefusalPage = Callable[[int, str], str]
-"""A refusal as a web page, of its status and its sentence."""
+RefusalPage = Callable[[int, str], tuple[str, str]]
+"""A refusal as a web page, of its status and its sentence, and the Content-Security-Policy of that page."""
 
 
 class Guard:
@@ -144,17 +144,18 @@ class Guard:
 
     async def _refuse(self, scope: Scope, send: Send, refused: RefusedError) -> None:
         as_page = self._page is not None and "text/html" in Headers(scope=scope).get("accept", "")
+        policy = SECURITY_HEADERS["Content-Security-Policy"]
         if self._page is not None and as_page:
-            body = self._page(refused.status, refused.words).encode()
+            text, policy = self._page(refused.status, refused.words)
+            body = text.encode()
         else:
             body = json.dumps({"detail": refused.words}).encode()
         headers = {
             "Content-Type": "text/html; charset=utf-8" if as_page else "application/json",
             "Content-Length": str(len(body)),
+            "Content-Security-Policy": policy,
             **(refused.headers or {}),
         }
-        if as_page:
-            headers["Content-Security-Policy"] = "default-src 'none'; style-src 'self'; img-src 'self'"
         if refused.status in (411, 413, 414):
             headers["Connection"] = "close"
         raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]

@@ -96,22 +96,16 @@ def found(home_name: str, result: Found, who: str = "") -> str:
     return _templates().get_template("found.html").render(home=home_name, found=result, who=who)
 
 
-def refused(status: int, reason: str) -> str:
+def refused(status: int, reason: str) -> tuple[str, str]:
     """What somebody sees who isn't known (401), may not see this (403), or asks too often (429); nothing of the home.
 
-    It needs no other file, since they would get none. reason: a sentence that may be shown to anybody.
+    It needs no other file, since they would get none, so its policy, which comes second, knows the style that it
+    carries by its checksum. reason: a sentence that may be shown to anybody.
     """
-    return _templates().get_template("refused.html").render(status=status, reason=reason, style=_style())
-
-
-def refusal_policy() -> str:
-    """The Content-Security-Policy of a refusal: the style that it carries, known by its checksum, and nothing else."""
-    checksum = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
-    return (
-        f"default-src 'none'; style-src 'sha256-{checksum}'; img-src data:; "
-        "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    style = files()["style.css"].content
+    checksum = base64.b64encode(hashlib.sha256(style).digest()).decode()
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{checksum}'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
     )
-
-
-def _style() -> str:
-    return files()["style.css"].content.decode()
+    page = _templates().get_template("refused.html")
+    return page.render(status=status, reason=reason, style=style.decode()), f"{policy}; form-action 'none'"

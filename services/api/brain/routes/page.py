@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -10,12 +10,16 @@ from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
+from brain.access.guard import asker
+from brain.brain import Brain
 from brain.found import Found
 from brain.overview import Overview
 from brain.page import render
 
 LONGEST_QUERY = 200
-LAST_PAGE = 1000
+LAST_PAGE = 100
+HITS = 20
+"""Of each source, on a page."""
 
 Look = Callable[[Request], Awaitable[Overview]]
 """The home as whoever asks may see it. To refuse them: raises `HTTPException`, with a sentence for anybody to read."""
@@ -23,6 +27,22 @@ Find = Callable[[Request, str, int], Awaitable[Found]]
 """A page of what there is to these words, for whoever asks. Raises the same."""
 Who = Callable[[Request], str]
 """What whoever asks is called; empty if that isn't known."""
+
+
+def routers(brain: Brain) -> Sequence[APIRouter]:
+    """All that is served to people."""
+
+    async def look(request: Request) -> Overview:
+        return await brain.overview(asker(request).role)
+
+    async def find(request: Request, query: str, page: int) -> Found:
+        return await brain.search(asker(request).role, query, page, HITS)
+
+    def who(request: Request) -> str:
+        identity = asker(request)
+        return f"{identity.who} ({identity.role})"
+
+    return page_router(brain.settings.home, look, find, who), static_router()
 
 
 class PageRoute(APIRoute):
@@ -36,7 +56,7 @@ class PageRoute(APIRoute):
             try:
                 return await handle(request)
             except HTTPException as error:
-                text, policy = render.refused(error.status_code, str(error.detail)), render.refusal_policy()
+                text, policy = render.refused(error.status_code, str(error.detail))
                 return _html(text, error.status_code, policy, error.headers)
 
         return handled
@@ -58,7 +78,7 @@ def page_router(home: str, look: Look, find: Find, who: Who) -> APIRouter:
 
 
 def static_router() -> APIRouter:
-    """What pages link to. It is the same for every home and tells nothing of this one, so anybody may have it."""
+    """What pages link to: the same for every home."""
     router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
     @router.api_route("/static/{name}", methods=["GET", "HEAD"])
@@ -66,7 +86,7 @@ def static_router() -> APIRouter:
         file = render.files().get(name)
         if file is None:
             raise HTTPException(404, "There is no such file.")
-        kept = "public, max-age=31536000, immutable" if v == file.tag else "no-cache"
+        kept = "private, max-age=31536000, immutable" if v == file.tag else "no-cache"
         return Response(file.content, media_type=file.media_type, headers={"Cache-Control": kept})
 
     return router
