@@ -71,15 +71,22 @@ class PageServer:
 
 @contextlib.contextmanager
 def served(port: int = 0) -> Iterator[PageServer]:
-    """A server on this port, or on one that is free, until the end."""
+    """The page on this port, or on one that is free, until the end."""
     with socket.create_server(("127.0.0.1", port)) as listener:
         page = PageServer(listener.getsockname()[1])
-        server = uvicorn.Server(uvicorn.Config(page.app(), log_level="critical", timeout_graceful_shutdown=1))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
+        with serving(page.app(), listener):
             yield page
-        finally:
-            server.should_exit = True
-            thread.join(timeout=20)
-            assert not thread.is_alive()
+
+
+@contextlib.contextmanager
+def serving(app: FastAPI, listener: socket.socket) -> Iterator[None]:
+    """An application on this port, until the end."""
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(timeout=20)
+        assert not thread.is_alive()

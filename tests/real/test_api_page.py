@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from brain.app import create_app
 from brain.overview import Part
 from brain.page import words
 from brain.verdict import Verdict
@@ -14,7 +17,8 @@ from tests.real import axe
 from tests.real.api_pictures import pictures
 from tests.real.browser import Browser, browser
 from tests.real.legibility import CUT_OFF, FAINT, TOO_WIDE, WIDTHS
-from tests.real.page_server import PageServer, served
+from tests.real.page_server import PageServer, served, serving
+from tests.services.api import fakes
 from tests.services.api.homes import ALERTS, HEALTHY_TILES, NOTHING_FOUND, STATES, home, tile
 
 PAGES = [*STATES, "found", "nothing-found", "401", "403"]
@@ -315,10 +319,35 @@ def test_ages_grow_while_nothing_happens(tab: Browser, site: PageServer) -> None
     tab.wait_for(f"{now} !== {before!r}", patience=15)
 
 
+# The whole service, its own events among it.
+
+
+def test_the_service_itself_shows_a_change_to_whoever_is_known(tab: Browser, tmp_path: Path) -> None:
+    services = fakes.home()
+    settings = fakes.settings(tmp_path, tailnet_proxies=("127.0.0.1/32",), look_every=0.2, fresh_for=0.1)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        with serving(create_app(settings, tuple(services.values())), listener):
+            tab.open(address, width=1280)
+            assert tab.ask("document.querySelector('h1').textContent") == "Who are you?"
+            assert tab.ask("getComputedStyle(document.body).marginTop") == "0px"
+            tab.call("Network.setExtraHTTPHeaders", headers={"Tailscale-User-Login": "ann@example.org"})
+            tab.open(address, width=1280)
+            tab.wait_for(LIVE)
+            tab.ask("window.loadedOnce = true")
+            assert "Healthy" in tab.ask("document.querySelector('#services').innerText")
+            services["jellyfin"].verdict, services["jellyfin"].reasons = Verdict.DOWN, ("It refuses connections.",)
+            tab.wait_for("document.querySelector('#services').innerText.includes('It refuses connections.')")
+            assert tab.ask("window.loadedOnce")
+            assert tab.complaints == []
+            tab.call("Network.setExtraHTTPHeaders", headers={})
+            tab.open("about:blank", width=1280)
+
+
 # Pictures.
 
 
-def test_pictures_of_the_page_can_be_made(tmp_path: Any) -> None:
+def test_pictures_of_the_page_can_be_made(tmp_path: Path) -> None:
     light, dark = pictures(tmp_path)
     assert [one.name for one in (light, dark)] == ["api-light.png", "api-dark.png"]
     for one in (light, dark):

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from html.parser import HTMLParser
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +24,8 @@ from brain.overview import Alert, Count, ExposureMap, Gpu, Overview, Part, Playi
 from brain.page import picture, render, words
 from brain.routes.page import LAST_PAGE, LONGEST_QUERY, page_router, static_router
 from brain.verdict import Verdict
+from tests.services.api.fakes import application, as_
+from tests.services.api.fakes import client as client_of
 from tests.services.api.homes import (
     ALERTS,
     COLUMNS,
@@ -556,3 +559,48 @@ def test_nothing_else_is_a_file(client: TestClient, name: str) -> None:
 def test_nothing_of_the_page_stands_in_the_description_of_the_api(client: TestClient) -> None:
     described: Mapping[str, Any] = client.get("/openapi.json").json()
     assert described["paths"] == {}
+
+
+# Before the whole service.
+
+
+@pytest.mark.anyio
+async def test_each_role_sees_its_own_home(tmp_path: Path) -> None:
+    app = application(tmp_path)
+    for who, role, sees_inside in (("ann", "owner", True), ("ben", "family", True), ("guest", "guest", False)):
+        async with as_(who, app) as browser:
+            page = Outline((await browser.get("/")).text)
+        assert f"You are known here as {who}@example.org ({role})." in page.text
+        assert ({"gpus", "storage", "alerts", "playing"} <= set(page.values("id"))) == sees_inside
+        assert ("k3s-master" in page.text) == sees_inside
+        assert "Films" in page.text
+
+
+@pytest.mark.anyio
+async def test_a_search_asks_what_is_for_whoever_asks(tmp_path: Path) -> None:
+    app = application(tmp_path)
+    async with as_("ann", app) as owner, as_("guest", app) as guest:
+        for_owner, for_guest = [Outline((await one.get("/?q=man")).text).text for one in (owner, guest)]
+    assert "The Third Man" in for_owner
+    assert "IMG_1.jpg" in for_owner
+    assert "The Third Man" in for_guest
+    assert "IMG_1.jpg" not in for_guest
+
+
+@pytest.mark.anyio
+async def test_a_stranger_gets_a_page_that_tells_nothing_and_no_file(tmp_path: Path) -> None:
+    async with client_of(application(tmp_path), Accept="text/html") as stranger:
+        page, file = await stranger.get("/"), await stranger.get("/static/style.css")
+    assert (page.status_code, file.status_code) == (401, 401)
+    assert "Who are you?" in page.text
+    assert "homelab" not in page.text
+    assert page.headers["content-security-policy"] == render.refused(401, "")[1]
+    assert page.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.anyio
+async def test_files_say_themselves_how_long_they_are_kept(tmp_path: Path) -> None:
+    async with as_("guest", application(tmp_path)) as browser:
+        page = Outline((await browser.get("/")).text)
+        [address] = [one for one in page.values("href") if one.startswith("/static/style.css")]
+        assert "immutable" in (await browser.get(address)).headers["cache-control"]
