@@ -213,6 +213,17 @@ def test_a_screen_reader_finds_its_way(tab: Browser, site: PageServer) -> None:
     assert [name for role, name in read if role == "article"] == ["Photos", "Films", "Cluster", "Metrics"]
 
 
+def test_on_a_phone_the_map_names_who_comes_in_and_nobody_else(tab: Browser, site: PageServer) -> None:
+    rows = "[...document.querySelectorAll('.map tbody tr')].map(one => one.innerText.split(/\\s*\\n\\s*/).join(' '))"
+    tab.open(f"{site.address}/", width=390)
+    shown = dict(zip(("Immich", "Jellyfin", "Grafana", "k3s-master", "NAS", "Transcode"), tab.ask(rows), strict=True))
+    assert shown["Grafana"] == "Grafana Monitoring Tailnet, owner ✓ yes"
+    assert shown["Transcode"] == "Transcode nobody"
+    tab.open(f"{site.address}/", width=1280)
+    assert "nobody" not in tab.ask("document.querySelector('.map').innerText")
+    assert tab.ask("document.querySelectorAll('.map tr:last-child td.shut .sign').length") == 8
+
+
 # Live.
 
 

@@ -69,6 +69,7 @@ EXPOSURE = ExposureMap(
         Reach(title="Grafana", group="Monitoring", open_to=("tailnet-owner",)),
         Reach(title="k3s-master", group="Machines", open_to=("tailnet-owner", "lan")),
         Reach(title="NAS", group="Storage", open_to=("lan",)),
+        Reach(title="Transcode", open_to=("somebody-else",)),
     ),
 )
 GPUS = Part(
