@@ -21,12 +21,10 @@ from brain.adapters.adapter import Adapter
 from brain.brain import Brain
 from brain.page import render
 from brain.routes import calls, events, health, home, page
+from brain.routes.paths import API, VERSION
 from brain.routes.refusals import EVERYWHERE, upstream_failed
 from brain.settings import Settings, of_file, tokens
 from brain.upstream import Upstream, UpstreamError, connect
-
-VERSION = "1"
-API = f"/api/v{VERSION}"
 
 
 def create_app(
@@ -82,7 +80,7 @@ def create_app(
     app.state.brain = brain
     app.include_router(health.router(brain))
     for routes in (home.router(brain), calls.router(brain), events.router(brain)):
-        app.include_router(routes, prefix=API, responses=EVERYWHERE)
+        app.include_router(routes, responses=EVERYWHERE)
     for routes in pages(brain):
         app.include_router(routes)
     app.add_middleware(

@@ -604,3 +604,13 @@ async def test_files_say_themselves_how_long_they_are_kept(tmp_path: Path) -> No
         page = Outline((await browser.get("/")).text)
         [address] = [one for one in page.values("href") if one.startswith("/static/style.css")]
         assert "immutable" in (await browser.get(address)).headers["cache-control"]
+
+
+@pytest.mark.anyio
+async def test_every_way_from_the_page_into_the_api_is_there(tmp_path: Path) -> None:
+    app = application(tmp_path)
+    page = Outline(render.home(STATES["healthy"]))
+    script = render.files()["page.js"].content.decode()
+    ways = {one for one in [*page.values("href"), *re.findall('"(/[^"]*)"', script)] if one.startswith("/api/")}
+    assert len(ways) == 4
+    assert ways <= set(app.openapi()["paths"])
