@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from fastapi import Depends, FastAPI, Request
-from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
@@ -24,8 +25,7 @@ from brain.overview import Alert, Count, ExposureMap, Gpu, Overview, Part, Playi
 from brain.page import picture, render, words
 from brain.routes.page import LAST_PAGE, LONGEST_QUERY, page_router, static_router
 from brain.verdict import Verdict
-from tests.services.api.fakes import application, as_
-from tests.services.api.fakes import client as client_of
+from tests.services.api.fakes import application, as_, client
 from tests.services.api.homes import (
     ALERTS,
     COLUMNS,
@@ -446,17 +446,33 @@ def brain() -> Home:
     return Home()
 
 
+class Site:
+    """An application, asked one thing at a time."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+
+    def ask(self, method: str, path: str, **params: str) -> httpx.Response:
+        async def once() -> httpx.Response:
+            async with client(self._app) as one:
+                return await one.request(method, path, params=params or None)
+
+        return asyncio.run(once())
+
+    def get(self, path: str, **params: str) -> httpx.Response:
+        return self.ask("GET", path, **params)
+
+
 @pytest.fixture
-def client(brain: Home) -> Iterator[TestClient]:
+def site(brain: Home) -> Site:
     app = FastAPI()
     app.include_router(page_router("homelab", brain.look, brain.find, lambda request: "Ada (owner)"))
     app.include_router(static_router())
-    with TestClient(app) as one:
-        yield one
+    return Site(app)
 
 
-def test_the_page_is_html_that_nobody_keeps_and_that_may_load_only_its_own_files(client: TestClient) -> None:
-    answer = client.get("/")
+def test_the_page_is_html_that_nobody_keeps_and_that_may_load_only_its_own_files(site: Site) -> None:
+    answer = site.get("/")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.headers["cache-control"] == "no-store"
@@ -465,13 +481,13 @@ def test_the_page_is_html_that_nobody_keeps_and_that_may_load_only_its_own_files
     assert "You are known here as Ada (owner)." in Outline(answer.text).text
 
 
-def test_it_answers_heads_and_nothing_that_would_change_something(client: TestClient) -> None:
-    assert client.head("/").status_code == 200
-    assert client.post("/").status_code == 405
+def test_it_answers_heads_and_nothing_that_would_change_something(site: Site) -> None:
+    assert site.ask("HEAD", "/").status_code == 200
+    assert site.ask("POST", "/").status_code == 405
 
 
-def test_words_in_the_search_box_lead_to_what_is_found(client: TestClient, brain: Home) -> None:
-    text = Outline(client.get("/", params={"q": "  big   lake "}).text).text
+def test_words_in_the_search_box_lead_to_what_is_found(site: Site, brain: Home) -> None:
+    text = Outline(site.get("/", q="  big   lake ").text).text
     assert brain.asked == ("big lake", 1)
     assert "Found for “big lake”" in text
     assert "Photos was asked: 1,204 matches" in text
@@ -479,8 +495,8 @@ def test_words_in_the_search_box_lead_to_what_is_found(client: TestClient, brain
     assert "Series couldn't be asked. It didn't answer in time." in text
 
 
-def test_a_blank_search_is_the_home(client: TestClient, brain: Home) -> None:
-    assert "Everything is all right." in client.get("/", params={"q": " \t"}).text
+def test_a_blank_search_is_the_home(site: Site, brain: Home) -> None:
+    assert "Everything is all right." in site.get("/", q=" \t").text
     assert brain.asked is None
 
 
@@ -488,20 +504,20 @@ def test_a_blank_search_is_the_home(client: TestClient, brain: Home) -> None:
     ("text", "number"),
     [("3", 3), ("0", 1), ("-2", 1), ("x", 1), ("", 1), ("²", 1), ("٣", 1), ("99999999", LAST_PAGE), ("9" * 5000, 1)],
 )
-def test_whatever_is_written_as_the_page_is_a_page(client: TestClient, brain: Home, text: str, number: int) -> None:
-    assert client.get("/", params={"q": "lake", "page": text}).status_code == 200
+def test_whatever_is_written_as_the_page_is_a_page(site: Site, brain: Home, text: str, number: int) -> None:
+    assert site.get("/", q="lake", page=text).status_code == 200
     assert brain.asked == ("lake", number)
 
 
-def test_a_search_is_no_longer_than_the_box_lets_it_be(client: TestClient, brain: Home) -> None:
-    page = client.get("/", params={"q": "x" * 5000})
+def test_a_search_is_no_longer_than_the_box_lets_it_be(site: Site, brain: Home) -> None:
+    page = site.get("/", q="x" * 5000)
     assert page.status_code == 200
     assert brain.asked == ("x" * LONGEST_QUERY, 1)
     assert Outline(page.text).values("maxlength") == [str(LONGEST_QUERY)]
 
 
-def test_pages_of_the_result_lead_on_with_the_same_words(client: TestClient) -> None:
-    page = Outline(client.get("/", params={"q": "a&b=c d", "page": "2"}).text)
+def test_pages_of_the_result_lead_on_with_the_same_words(site: Site) -> None:
+    page = Outline(site.get("/", q="a&b=c d", page="2").text)
     assert "/?q=a%26b%3Dc%20d&page=3" in [one.replace("+", "%20") for one in page.values("href")]
     assert "/?q=a%26b%3Dc%20d&page=1" in [one.replace("+", "%20") for one in page.values("href")]
 
@@ -510,10 +526,10 @@ def test_pages_of_the_result_lead_on_with_the_same_words(client: TestClient) -> 
     ("status", "said"), [(401, "Who are you?"), (403, "This isn't for you"), (429, "Not so fast"), (503, "Not now")]
 )
 def test_a_refusal_is_a_page_with_its_status_that_tells_nothing_of_the_home(
-    client: TestClient, brain: Home, status: int, said: str
+    site: Site, brain: Home, status: int, said: str
 ) -> None:
     brain.refusal = HTTPException(status, "A sentence.", {"Retry-After": "7", "WWW-Authenticate": "Bearer"})
-    answer = client.get("/")
+    answer = site.get("/")
     text = Outline(answer.text).text
     assert answer.status_code == status
     assert (answer.headers["retry-after"], answer.headers["www-authenticate"]) == ("7", "Bearer")
@@ -537,27 +553,27 @@ def test_a_refusal_by_what_the_route_depends_on_is_a_page_too(brain: Home) -> No
     app = FastAPI()
     router = page_router("homelab", brain.look, brain.find, lambda request: "")
     app.include_router(router, dependencies=[Depends(nobody)])
-    answer = TestClient(app).get("/")
+    answer = Site(app).get("/")
     assert (answer.status_code, answer.headers["content-type"]) == (401, "text/html; charset=utf-8")
 
 
-def test_files_are_kept_for_ever_under_the_name_that_changes_with_them(client: TestClient) -> None:
+def test_files_are_kept_for_ever_under_the_name_that_changes_with_them(site: Site) -> None:
     for name, file in render.files().items():
-        kept = client.get(f"/static/{name}", params={"v": file.tag})
+        kept = site.get(f"/static/{name}", v=file.tag)
         assert kept.content == file.content
         assert "immutable" in kept.headers["cache-control"]
-        assert client.get(f"/static/{name}").headers["cache-control"] == "no-cache"
-        assert client.get(f"/static/{name}", params={"v": "before"}).headers["cache-control"] == "no-cache"
-    assert client.get("/static/style.css").headers["content-type"] == "text/css; charset=utf-8"
+        assert site.get(f"/static/{name}").headers["cache-control"] == "no-cache"
+        assert site.get(f"/static/{name}", v="before").headers["cache-control"] == "no-cache"
+    assert site.get("/static/style.css").headers["content-type"] == "text/css; charset=utf-8"
 
 
 @pytest.mark.parametrize("name", ["other.css", "..%2frender.py", "%2e%2e/render.py", "", "style.css/x"])
-def test_nothing_else_is_a_file(client: TestClient, name: str) -> None:
-    assert client.get(f"/static/{name}").status_code == 404
+def test_nothing_else_is_a_file(site: Site, name: str) -> None:
+    assert site.get(f"/static/{name}").status_code == 404
 
 
-def test_nothing_of_the_page_stands_in_the_description_of_the_api(client: TestClient) -> None:
-    described: Mapping[str, Any] = client.get("/openapi.json").json()
+def test_nothing_of_the_page_stands_in_the_description_of_the_api(site: Site) -> None:
+    described: Mapping[str, Any] = site.get("/openapi.json").json()
     assert described["paths"] == {}
 
 
@@ -589,7 +605,7 @@ async def test_a_search_asks_what_is_for_whoever_asks(tmp_path: Path) -> None:
 
 @pytest.mark.anyio
 async def test_a_stranger_gets_a_page_that_tells_nothing_and_no_file(tmp_path: Path) -> None:
-    async with client_of(application(tmp_path), Accept="text/html") as stranger:
+    async with client(application(tmp_path), Accept="text/html") as stranger:
         page, file = await stranger.get("/"), await stranger.get("/static/style.css")
     assert (page.status_code, file.status_code) == (401, 401)
     assert "Who are you?" in page.text
