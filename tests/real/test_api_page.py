@@ -69,10 +69,9 @@ def checker() -> str:
 # Every page.
 
 
-@THEMES
-def test_nothing_is_wider_than_the_screen_or_cut_off(tab: Browser, address: str, dark: bool) -> None:
+def test_nothing_is_wider_than_the_screen_or_cut_off(tab: Browser, address: str) -> None:
     for width in WIDTHS:
-        tab.open(address, width=width, dark=dark)
+        tab.open(address, width=width)
         assert tab.ask("document.scrollingElement.scrollWidth") == width
         assert tab.ask(TOO_WIDE) == [], width
         assert tab.ask(CUT_OFF) == [], width
