@@ -78,9 +78,10 @@ def create_app(
         exception_handlers={UpstreamError: upstream_failed},
     )
     app.state.brain = brain
-    app.include_router(health.router(brain))
+    # They are tried in this order: what is asked most is first.
     for routes in (home.router(brain), calls.router(brain), events.router(brain)):
         app.include_router(routes, responses=EVERYWHERE)
+    app.include_router(health.router(brain))
     for routes in pages(brain):
         app.include_router(routes)
     app.add_middleware(

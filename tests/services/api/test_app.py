@@ -142,7 +142,7 @@ async def test_a_service_that_hangs_costs_the_deadline_once_and_nobody_elses_dat
     hung.open.clear()
     began = time.monotonic()
     told = await lived_in.get("/api/v1/overview")
-    assert 0.1 <= time.monotonic() - began < 1
+    assert 0.08 <= time.monotonic() - began < 1
     assert told["services"][0]["verdict"] == "unknown"
     assert told["services"][0]["reasons"] == ["It hasn't answered yet."]
     assert [one["verdict"] for one in told["services"][1:]] == ["healthy"] * 3
