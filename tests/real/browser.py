@@ -49,9 +49,12 @@ class Browser:
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
+        self.call("Page.setLifecycleEventsEnabled", enabled=True)
 
-    def open(self, page: Path, *, width: int, dark: bool = False, scripts: bool = True, height: int = 900) -> None:
-        """Show a file as a screen of this width does, and wait until all of it is there."""
+    def open(
+        self, page: Path | str, *, width: int, dark: bool = False, scripts: bool = True, height: int = 900
+    ) -> None:
+        """Show a file or an address as a screen of this width does, and wait until all of it is there."""
         self.requests, self.complaints, self._events = [], [], []
         self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
@@ -59,21 +62,30 @@ class Browser:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self.call("Emulation.setScriptExecutionDisabled", value=not scripts)
-        self.call("Page.navigate", url=page.resolve().as_uri())
-        while "Page.loadEventFired" not in self._events:
+        load = self.call("Page.navigate", url=page if isinstance(page, str) else page.resolve().as_uri())["loaderId"]
+        # A page that was there before may be loading itself anew at this moment, and its end isn't ours.
+        while f"load of {load}" not in self._events:
             self._take(time.monotonic() + PATIENCE)
 
     def ask(self, expression: str) -> Any:
-        """The value of a JavaScript expression in the page, as plain data."""
-        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        """The value of a JavaScript expression in the page, as plain data; of a promise, what it comes to."""
+        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in answer:
             raise RuntimeError(answer["exceptionDetails"])
         return answer["result"].get("value")
 
-    def press(self, key: str, code: int) -> None:
-        """Press a key and let it go."""
+    def wait_for(self, expression: str, patience: float = PATIENCE) -> None:
+        """Wait until a JavaScript expression in the page holds. Raises `TimeoutError`."""
+        deadline = time.monotonic() + patience
+        while not self.ask(expression):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not so in {patience} s: {expression}")
+            time.sleep(0.02)
+
+    def press(self, key: str, code: int, text: str = "") -> None:
+        """Press a key and let it go; text is what it writes."""
         for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, text=text)
 
     def picture(self) -> bytes:
         """The whole page as PNG."""
@@ -110,8 +122,9 @@ class Browser:
         return message
 
     def _note(self, method: str, params: dict[str, Any]) -> None:
-        self._events.append(method)
-        if method == "Network.requestWillBeSent":
+        if method == "Page.lifecycleEvent":
+            self._events.append(f"{params['name']} of {params['loaderId']}")
+        elif method == "Network.requestWillBeSent":
             self.requests.append(params["request"]["url"])
         elif method == "Log.entryAdded":
             self.complaints.append(params["entry"]["text"])

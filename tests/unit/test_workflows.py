@@ -280,11 +280,12 @@ class Machine:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    """A machine with a Python that is new enough, and with the servers that tests start."""
+    """A machine with a Python that is new enough, and with what tests start."""
     machine = Machine(tmp_path)
     machine.add("postgres")
     machine.add("redis-server")
     machine.add("chromium")
+    machine.add("npm")
     (machine.bin / "python3").write_text(f'#!/usr/bin/env bash\nexec "{sys.executable}" "$@"\n')
     (machine.bin / "python3").chmod(0o755)
     return machine

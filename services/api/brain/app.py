@@ -19,7 +19,8 @@ from brain.access.limits import Buckets
 from brain.access.tailscale import Tailnet
 from brain.adapters.adapter import Adapter
 from brain.brain import Brain
-from brain.routes import calls, events, health, home
+from brain.page import render
+from brain.routes import calls, events, health, home, page
 from brain.routes.paths import API, VERSION
 from brain.routes.refusals import EVERYWHERE, upstream_failed
 from brain.settings import Settings, of_file, tokens
@@ -32,8 +33,8 @@ def create_app(
     *,
     clock: Callable[[], float] = time.monotonic,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    pages: Callable[[Brain], Sequence[APIRouter]] = lambda brain: (),
-    refusal_page: RefusalPage | None = None,
+    pages: Callable[[Brain], Sequence[APIRouter]] = page.routers,
+    refusal_page: RefusalPage | None = render.refused,
     clients: Sequence[httpx.AsyncClient] = (),
 ) -> FastAPI:
     """The service.

@@ -1,0 +1,92 @@
+"""The home page over HTTP on the loopback, of a home that tests make up and change."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.responses import StreamingResponse
+from starlette.exceptions import HTTPException
+
+from brain.found import Found
+from brain.overview import Overview
+from brain.routes.page import page_router, static_router
+from tests.services.api.homes import FOUND, STATES
+
+
+class PageServer:
+    """Serves `overview`, or the refusal `refuses_with`; tells whoever listens of changes."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.address = f"http://127.0.0.1:{port}"
+        self.overview = STATES["healthy"]
+        self.found = FOUND
+        self.refuses_with = 0
+        self._told: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+
+    def change(self, overview: Overview) -> None:
+        """From now on the home is like this, and whoever listens is told."""
+        self.overview = overview
+        for loop, told in self._told:
+            loop.call_soon_threadsafe(told.set)
+
+    def app(self) -> FastAPI:
+        """The routes of the page, and events as the API has them."""
+        app = FastAPI()
+        app.include_router(page_router("homelab", self._look, self._find, lambda request: "Ada (owner)"))
+        app.include_router(static_router())
+        app.add_api_route("/api/v1/events", self._events)
+        return app
+
+    async def _look(self, request: Request) -> Overview:
+        if self.refuses_with:
+            raise HTTPException(self.refuses_with, "Nobody said who you are.")
+        return self.overview
+
+    async def _find(self, request: Request, query: str, page: int) -> Found:
+        return self.found.model_copy(update={"query": query, "page": page})
+
+    async def _events(self) -> StreamingResponse:
+        mine = (asyncio.get_running_loop(), asyncio.Event())
+        self._told.append(mine)
+
+        async def events() -> AsyncIterator[str]:
+            try:
+                yield ": hello\n\n"
+                while True:
+                    await mine[1].wait()
+                    mine[1].clear()
+                    yield "event: change\ndata: {}\n\n"
+            finally:
+                self._told.remove(mine)
+
+        return StreamingResponse(events(), media_type="text/event-stream")
+
+
+@contextlib.contextmanager
+def served(port: int = 0) -> Iterator[PageServer]:
+    """The page on this port, or on one that is free, until the end."""
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        page = PageServer(listener.getsockname()[1])
+        with serving(page.app(), listener):
+            yield page
+
+
+@contextlib.contextmanager
+def serving(app: FastAPI, listener: socket.socket) -> Iterator[None]:
+    """An application on this port, until the end."""
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(timeout=20)
+        assert not thread.is_alive()
