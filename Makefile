@@ -95,7 +95,7 @@ lint: venv ## Style, types, layers, workflows
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-cache
+	PYTHONPATH=services/api $(BIN)/lint-imports --no-cache
 	$(BIN)/zizmor --offline --quiet --persona auditor --strict-collection .github
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.renovate renovate.json

@@ -57,8 +57,12 @@ class Environment:
 
     def _pins(self) -> dict[str, bytes]:
         self.requirements()
-        files = [*self.checkout.glob("requirements*.txt"), self.checkout / "constraints.txt"]
-        return {file.name: file.read_bytes() for file in files if file.is_file()}
+        files = [
+            *self.checkout.glob("requirements*.txt"),
+            *self.checkout.glob("services/*/requirements*.txt"),
+            self.checkout / "constraints.txt",
+        ]
+        return {file.relative_to(self.checkout).as_posix(): file.read_bytes() for file in files if file.is_file()}
 
     def key(self) -> str:
         """12 hexadecimal digits of the requirement files' content, the Python's version (3.x) and its place."""

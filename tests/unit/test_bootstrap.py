@@ -851,10 +851,13 @@ def test_a_virtual_environment_is_made_once_for_all_clones(home: Machine, pip: P
     assert pip.installed == [place.venv.cached]
 
 
-@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt", "constraints.txt"])
+@pytest.mark.parametrize(
+    "file", ["requirements.txt", "requirements-dev.txt", "constraints.txt", "services/api/requirements.txt"]
+)
 def test_changed_requirements_make_another_virtual_environment(home: Machine, pip: Pip, file: str) -> None:
     make_venv(home.place())
     first = home.place().venv.cached
+    (home.checkout / file).parent.mkdir(parents=True, exist_ok=True)
     with (home.checkout / file).open("a") as requirements:
         requirements.write("ruff==1.0\n")
     assert make_venv(home.place())

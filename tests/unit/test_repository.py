@@ -114,13 +114,13 @@ def pins(name: str) -> dict[str, str]:
     found = {}
     for line in lines:
         if line and not line.startswith(("-r ", "-c ")):
-            pin = re.fullmatch(r"([A-Za-z0-9._-]+)==([\w.!+]+)", line)
+            pin = re.fullmatch(r"([A-Za-z0-9._-]+)(?:\[[a-z,]+\])?==([\w.!+]+)", line)
             assert pin, f"{name}: {line}"
             found[re.sub(r"[-_.]+", "-", pin[1]).lower()] = pin[2]
     return found
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "services/api/requirements.txt"])
 def test_requirements_are_pinned_as_the_constraints_are(name: str) -> None:
     wanted, locked = pins(name), pins("constraints.txt")
     assert wanted

@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict
 class Verdict(StrEnum):
     """How a service is, from best to worst; `unsupported` and `unknown` say that nobody can tell.
 
-    healthy: all that it is for works. degraded: it answers, and something of it doesn't work or won't for long. down: it
-    doesn't answer, or not as itself. unsupported: it answers, in a version that isn't known here. unknown: it couldn't be
-    asked, for want of a key, say.
+    healthy: all that it is for works. degraded: it answers, and something of it doesn't work or won't for long. down:
+    it doesn't answer, or not as itself. unsupported: it answers, in a version that isn't known here. unknown: it
+    couldn't be asked, for want of a key, say.
     """
 
     HEALTHY = "healthy"

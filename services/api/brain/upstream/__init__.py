@@ -1,0 +1,16 @@
+"""One call to another service: whatever that does costs a bounded time and memory, and is told in words.
+
+    errors.py     what can go wrong, each with a sentence
+    upstream.py   the call: deadline, limits, retries
+    breaker.py    leaving alone what doesn't answer
+    freshness.py  one question at a time, and the last answer meanwhile, with its age
+
+Imports httpx and pydantic, and nothing of ours.
+"""
+
+from brain.upstream.breaker import Breaker
+from brain.upstream.errors import Kind, UpstreamError
+from brain.upstream.freshness import Aged, Fresh
+from brain.upstream.upstream import Upstream, connect
+
+__all__ = ["Aged", "Breaker", "Fresh", "Kind", "Upstream", "UpstreamError", "connect"]
