@@ -1,8 +1,8 @@
 """What is asked of each service, and what its answers mean. One module a service; each imports only what is beside it.
 
-    adapter.py   what an adapter is
-    faults.py    what it means that a question went wrong
-    service.py   what all of them do alike
+adapter.py   what an adapter is
+faults.py    what it means that a question went wrong
+service.py   what all of them do alike
 """
 
 from brain.adapters.adapter import Adapter, Call, Role

@@ -1,8 +1,8 @@
 """What it means for a service that a question to it went wrong: a verdict for every kind of fault.
 
 The first question to a service asks for nothing but whether it is there (`AT_THE_DOOR`); only when that is answered are
-the others asked (`OF_A_PART`). So the same fault means less the later it comes: what doesn't answer at all is down; what
-answers, and has one part that doesn't, is degraded. What went wrong is told in the words of the `UpstreamError`.
+the others asked (`OF_A_PART`). So the same fault means less the later it comes: what doesn't answer at all is down;
+what answers, and has one part that doesn't, is degraded. What went wrong is told in the words of the `UpstreamError`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _OF_THE_KEY: Final = frozenset({Kind.UNAUTHORIZED, Kind.FORBIDDEN})
 
 
 def at_the_door(error: UpstreamError, remedy: str = "") -> tuple[Verdict, str]:
-    """The verdict and the reason, when the first question went wrong so. remedy: for a first question that takes a key."""
+    """The verdict and the reason, when the first question went wrong. remedy: if that question takes a key."""
     if error.kind in _OF_THE_KEY and remedy:
         return Verdict.UNKNOWN, f"{error.words} {remedy}"
     doubt = " Something else may be answering in its place." if error.kind in _SOMETHING_ELSE else ""

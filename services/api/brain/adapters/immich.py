@@ -6,8 +6,9 @@ Asked with a key of its own (`x-api-key`), that needs these permissions and no m
 queues are for administrators, so the key has to be one's. Source of paths, shapes and permissions: `@immich/sdk` 2.7.5
 and 3.2.2; of what a library without its folder does: immich `server/src/services/library.service.ts`.
 
-Facts: `version`; `counts` {photos, videos, bytes}; `storage` [{name, used_bytes, size_bytes}]; `queues` {waiting, active,
-failed, paused: [names]}; `libraries` [{name, items, read_at}]; `integrity` {missing, changed} (3, with `maintenance`).
+Facts: `version`; `counts` {photos, videos, bytes}; `storage` [{name, used_bytes, size_bytes}]; `queues` {waiting,
+active, failed, paused: [names]}; `libraries` [{name, items, read_at}]; `integrity` {missing, changed} (3, with
+`maintenance`).
 """
 
 from __future__ import annotations
@@ -48,9 +49,6 @@ READ_WITHIN: Final = timedelta(hours=36)
 SOURCE: Final = "immich"
 
 T = TypeVar("T")
-
-
-# What it answers ----------------------------------------------------------------------------------------------------
 
 
 class Ping(Answer):
@@ -210,9 +208,6 @@ class AlbumAnswer(Answer):
     ends: str | None = Field(default=None, alias="endDate")
 
 
-# What can be asked, and what we answer ---------------------------------------------------------------------------------
-
-
 class PhotoFilter(Record):
     """What every search for photos may ask for."""
 
@@ -229,7 +224,10 @@ class PhotoSearch(PhotoFilter, Paged):
     """Arguments of `photos.search`."""
 
     text: str | None = Field(
-        default=None, min_length=1, max_length=300, description="What is to be seen on them, in words: a dog at the beach."
+        default=None,
+        min_length=1,
+        max_length=300,
+        description="What is to be seen on them, in words: a dog at the beach.",
     )
 
 
@@ -351,13 +349,13 @@ class Immich(Service):
             if error.kind in ("failed", "timeout"):
                 findings.say(
                     Verdict.DEGRADED,
-                    "It is up, but can't reach its library: the folder with the photos isn't mounted, or doesn't answer.",
+                    "It is up, but can't reach its library: the photos' folder isn't mounted, or doesn't answer.",
                 )
             else:
                 findings.of_a_part(error, "its storage")
             return
         if not disk.size:
-            findings.say(Verdict.DEGRADED, "It is up, but its library has no size: the folder with the photos isn't mounted.")
+            findings.say(Verdict.DEGRADED, "It is up, but can't reach its library: the photos' folder isn't mounted.")
             return
         findings.fact("storage", [{"name": "Photos", "used_bytes": disk.used, "size_bytes": disk.size}])
         if (disk.size - disk.available) / disk.size >= FULL_FROM:
@@ -382,7 +380,9 @@ class Immich(Service):
             if one.paused and left:
                 findings.say(Verdict.DEGRADED, f"{several(left, 'job')} wait in {plain(one.name)}, which is paused.")
             elif left >= STUCK_FROM and not one.jobs.active:
-                findings.say(Verdict.DEGRADED, f"{several(left, 'job')} wait in {plain(one.name)}, and none is worked on.")
+                findings.say(
+                    Verdict.DEGRADED, f"{several(left, 'job')} wait in {plain(one.name)}, and none is worked on."
+                )
 
     async def _asked_queues(self, major: int) -> tuple[Queue, ...]:
         if major >= 3:
@@ -419,9 +419,13 @@ class Immich(Service):
             return
         findings.fact("integrity", {"missing": found.missing, "changed": found.changed})
         if found.missing:
-            findings.say(Verdict.DEGRADED, f"{several(found.missing, 'file')} that it knows of can't be found any more.")
+            findings.say(
+                Verdict.DEGRADED, f"{several(found.missing, 'file')} that it knows of can't be found any more."
+            )
         if found.changed:
-            findings.say(Verdict.DEGRADED, f"{several(found.changed, 'file')} changed since they came in: are they broken?")
+            findings.say(
+                Verdict.DEGRADED, f"{several(found.changed, 'file')} changed since they came in: are they broken?"
+            )
 
     @property
     def calls(self) -> Mapping[str, Call]:
@@ -538,8 +542,8 @@ class Immich(Service):
         return body
 
     async def _person(self, name: str) -> str | None:
-        found = (
-            await self.upstream.get("/api/search/person", tuple[PersonAnswer, ...], params={"name": name, "withHidden": "false"})
+        found = await self.upstream.get(
+            "/api/search/person", tuple[PersonAnswer, ...], params={"name": name, "withHidden": "false"}
         )
         exact = [one for one in found if one.name.casefold() == name.casefold()]
         return next((one.id for one in [*exact, *found]), None)
@@ -577,4 +581,3 @@ def _seconds(duration: str | float | None) -> float | None:
         # Version 2 gives photos a length of nothing.
         return length or None
     return duration / 1000
-

@@ -1,8 +1,8 @@
 """Jellyfin: films and series. Versions 10.11 and 12.
 
 Asked with an API key (Dashboard → API keys) in the one header that version 12 still takes:
-`Authorization: MediaBrowser Token="…"` (jellyfin `AuthorizationContext.cs`). Paths and shapes: `@jellyfin/sdk` 0.13.0 for
-10.11 and 1.0.0 for 12. A folder that can't be read has a free space of -1 there (`StorageHelper.cs`).
+`Authorization: MediaBrowser Token="…"` (jellyfin `AuthorizationContext.cs`). Paths and shapes: `@jellyfin/sdk` 0.13.0
+for 10.11 and 1.0.0 for 12. A folder that can't be read has a free space of -1 there (`StorageHelper.cs`).
 
 Facts: `version`; `counts` {films, series, episodes, songs}; `playing` [{title, who, device, how, paused, share}];
 `storage` [{name, used_bytes, size_bytes}].
@@ -28,7 +28,6 @@ from brain.adapters.service import (
     Service,
     by_name,
     plain,
-
     together,
 )
 from brain.upstream import Upstream
@@ -48,9 +47,6 @@ _KINDS: Final[Mapping[str, Kind]] = {"Movie": "film", "Series": "series", "Episo
 def authorization(key: str) -> Mapping[str, str]:
     """The headers with which Jellyfin is asked."""
     return {"Authorization": f'MediaBrowser Token="{key}"'} if key else {}
-
-
-# What it answers -------------------------------------------------------------------------------------------------------
 
 
 class PublicInfo(Answer):
@@ -146,9 +142,6 @@ class StorageAnswer(Answer):
     libraries: tuple[LibraryFolders, ...] = Field(alias="Libraries")
 
 
-# What can be asked, and what we answer ---------------------------------------------------------------------------------
-
-
 class VideoSearch(Paged):
     """Arguments of `video.search`."""
 
@@ -187,7 +180,7 @@ class VideoCounts(Record):
 
 
 class Playing(Record):
-    """What somebody watches. how: as it is, made anew for the device, or only packed anew. share: of it, from 0 to 1."""
+    """What somebody watches. how: as it is, made anew for the device, or packed anew. share: of it, from 0 to 1."""
 
     title: str
     who: str
@@ -291,7 +284,14 @@ class Jellyfin(Service):
     def calls(self) -> Mapping[str, Call]:
         """Searches and lists; the films themselves stay where they are."""
         return by_name(
-            Call("video.search", "Films, series and episodes, by title.", VideoSearch, Page[Video], EVERYBODY, self.search),
+            Call(
+                "video.search",
+                "Films, series and episodes, by title.",
+                VideoSearch,
+                Page[Video],
+                EVERYBODY,
+                self.search,
+            ),
             Call("video.latest", "The films and episodes that came last.", Latest, Page[Video], EVERYBODY, self.latest),
             Call("video.counts", "How many films, series and episodes.", Nothing, VideoCounts, EVERYBODY, self.counts),
             Call("video.playing", "What is being watched, by whom.", Nothing, NowPlaying, HOUSEHOLD, self.playing),
@@ -380,7 +380,7 @@ def _playing(session: Session, item: ItemAnswer) -> Playing:
         how = "remux" if transcoding.video_direct else "transcode"
     name = plain(item.name)
     if item.series:
-        place = f" {item.season}×{item.number:02}" if item.season is not None and item.number is not None else ""
+        place = f" {item.season}x{item.number:02}" if item.season is not None and item.number is not None else ""
         name = f"{plain(item.series)}{place}: {name}"
     hardware = (transcoding.hardware or "none") if transcoding is not None else "none"
     return Playing(

@@ -61,9 +61,6 @@ _SUFFIXES: Final[Mapping[str, Decimal]] = {
 }
 
 
-# What it answers -------------------------------------------------------------------------------------------------------
-
-
 class VersionInfo(Answer):
     """`GET /version`."""
 
@@ -226,9 +223,6 @@ class Listed(Answer, Generic[T]):
     items: tuple[T, ...]
 
 
-# What can be asked, and what we answer ---------------------------------------------------------------------------------
-
-
 class Node(Record):
     """A machine. cpus, memory_bytes, gpus: what pods may have of it. trouble: why it isn't all right."""
 
@@ -328,9 +322,7 @@ class Kubernetes(Service):
     def _tell_pods(self, findings: Findings, pods: tuple[PodAnswer, ...]) -> None:
         findings.ahead(one.metadata.created for one in pods)
         troubled = tuple(_troubled(pods, findings.at))
-        findings.fact(
-            "pods", {"running": sum(one.status.phase == "Running" for one in pods), "troubled": troubled}
-        )
+        findings.fact("pods", {"running": sum(one.status.phase == "Running" for one in pods), "troubled": troubled})
         for one in troubled[:MOST_NAMED]:
             findings.say(Verdict.DEGRADED, f"The pod {one.namespace}/{one.name} doesn't run: {one.reason}.")
         if len(troubled) > MOST_NAMED:
@@ -341,9 +333,7 @@ class Kubernetes(Service):
         for one in claims:
             # A claim that no pod uses yet waits for the first one; such a pod is among those that don't run.
             if one.status.phase == "Lost":
-                findings.say(
-                    Verdict.DEGRADED, f"The volume of {one.metadata.namespace}/{one.metadata.name} is lost."
-                )
+                findings.say(Verdict.DEGRADED, f"The volume of {one.metadata.namespace}/{one.metadata.name} is lost.")
 
     def _tell_deployments(self, findings: Findings, deployments: tuple[DeploymentAnswer, ...]) -> None:
         ready = [one for one in deployments if one.status.ready >= one.spec.replicas]
@@ -359,7 +349,12 @@ class Kubernetes(Service):
         return by_name(
             Call("infrastructure.nodes", "The machines, and how they are.", Paged, Page[Node], OPERATORS, self.nodes),
             Call(
-                "infrastructure.pods", "The pods that don't run, and why.", Paged, Page[Pod], OPERATORS, self.troubled_pods
+                "infrastructure.pods",
+                "The pods that don't run, and why.",
+                Paged,
+                Page[Pod],
+                OPERATORS,
+                self.troubled_pods,
             ),
             Call("infrastructure.gpus", "The GPU slices, and who has them.", Nothing, GpuList, OPERATORS, self.gpus),
             Call("infrastructure.volumes", "The volumes.", Paged, Page[Volume], OPERATORS, self.volumes),
@@ -441,7 +436,11 @@ def _node(node: NodeAnswer) -> Node:
         trouble.append("doesn't answer any more")
     elif conditions.get("Ready") != "True":
         trouble.append("isn't ready")
-    for kind, words in (("MemoryPressure", "memory"), ("DiskPressure", "disk space"), ("PIDPressure", "process numbers")):
+    for kind, words in (
+        ("MemoryPressure", "memory"),
+        ("DiskPressure", "disk space"),
+        ("PIDPressure", "process numbers"),
+    ):
         if conditions.get(kind) == "True":
             trouble.append(f"runs out of {words}")
     if node.spec.unschedulable:

@@ -52,9 +52,6 @@ QUERIES: Final[Mapping[str, str]] = {
 """What is asked, by name: nothing else is, so nobody can make this ask what costs much."""
 
 
-# What it answers -------------------------------------------------------------------------------------------------------
-
-
 class AlertAnswer(Answer):
     """One of `GET /api/v1/alerts`."""
 
@@ -104,9 +101,6 @@ class VectorAnswer(Answer):
 
     status: Literal["success"]
     data: Vector
-
-
-# What can be asked, and what we answer ---------------------------------------------------------------------------------
 
 
 class Alert(Record):
@@ -178,7 +172,9 @@ class Prometheus(Service):
     def calls(self) -> Mapping[str, Call]:
         """Alerts and the named figures."""
         return by_name(
-            Call("infrastructure.alerts", "What is wrong, the urgent first.", Paged, Page[Alert], OPERATORS, self.alerts),
+            Call(
+                "infrastructure.alerts", "What is wrong, the urgent first.", Paged, Page[Alert], OPERATORS, self.alerts
+            ),
             Call(
                 "infrastructure.figures",
                 "How full memory, disks and GPUs are, and what can be reached.",
@@ -203,7 +199,11 @@ class Prometheus(Service):
         return tuple(
             sorted(
                 firing,
-                key=lambda one: (_SEVERITIES.index(one.severity), one.since.timestamp() if one.since else 0.0, one.name),
+                key=lambda one: (
+                    _SEVERITIES.index(one.severity),
+                    one.since.timestamp() if one.since else 0.0,
+                    one.name,
+                ),
             )
         )
 
@@ -215,7 +215,9 @@ class Prometheus(Service):
             gpu_memory=_filled(answers["gpu_size"], used=answers["gpu_used"]),
             probes=tuple(
                 Probe(
-                    target=plain(one.metric.get("target", "")), door=plain(one.metric.get("door", "")), up=one.number == 1
+                    target=plain(one.metric.get("target", "")),
+                    door=plain(one.metric.get("door", "")),
+                    up=one.number == 1,
                 )
                 for one in sorted(answers["probes"], key=lambda one: sorted(one.metric.items()))
             ),
@@ -237,9 +239,7 @@ def _alert(answer: AlertAnswer) -> Alert:
     )
 
 
-def _filled(
-    size: Iterable[Series], *, free: Iterable[Series] = (), used: Iterable[Series] = ()
-) -> tuple[Filled, ...]:
+def _filled(size: Iterable[Series], *, free: Iterable[Series] = (), used: Iterable[Series] = ()) -> tuple[Filled, ...]:
     """Sizes beside what is free or used of them, by machine and mount; what has only one of the two is left out."""
     of_free, of_used = _by_place(free), _by_place(used)
     found = []

@@ -94,7 +94,9 @@ def span(length: timedelta) -> str:
 class Findings:
     """What one look brings together, step by step, and the report that it makes."""
 
-    def __init__(self, service: str, title: str, at: datetime, remedy: str = "", *, key_at_the_door: bool = False) -> None:
+    def __init__(
+        self, service: str, title: str, at: datetime, remedy: str = "", *, key_at_the_door: bool = False
+    ) -> None:
         """remedy: a sentence on what makes the key good. key_at_the_door: whether the first question takes it too."""
         self.at = at
         self._door_remedy = remedy if key_at_the_door else ""
@@ -140,7 +142,9 @@ class Findings:
         """Says so when the service tells of times that are yet to come: its clock and ours disagree."""
         latest = max((one for one in times if one is not None), default=None)
         if latest is not None and latest - self.at > CLOCK_TOLERANCE:
-            self.say(Verdict.DEGRADED, f"Its clock is {span(latest - self.at)} ahead of this one, or this one is behind.")
+            self.say(
+                Verdict.DEGRADED, f"Its clock is {span(latest - self.at)} ahead of this one, or this one is behind."
+            )
 
     def report(self) -> Report:
         """All of it. Healthy if nothing was said."""
@@ -172,9 +176,7 @@ class Service(ABC):
 
     async def look(self) -> Report:
         """How it is, now. Never raises: what goes wrong is the report."""
-        findings = Findings(
-            self.name, self.title, self.now(), self.remedy, key_at_the_door=self.key_at_the_door
-        )
+        findings = Findings(self.name, self.title, self.now(), self.remedy, key_at_the_door=self.key_at_the_door)
         try:
             await self.inspect(findings)
         except UpstreamError as error:
@@ -182,7 +184,9 @@ class Service(ABC):
         except Exception as error:
             # An error of ours. Its text may hold anything that the service said, so neither log nor report has it.
             log.error("looking at %s failed: %s", self.name, type(error).__name__)
-            findings.say(Verdict.UNKNOWN, f"Looking at it failed here ({type(error).__name__}): an error of this program.")
+            findings.say(
+                Verdict.UNKNOWN, f"Looking at it failed here ({type(error).__name__}): an error of this program."
+            )
         return findings.report()
 
     @abstractmethod
