@@ -156,11 +156,13 @@ async def hang(connection: Connection) -> None:
 async def slow_drip(connection: Connection) -> None:
     """An answer that never stops coming, a byte at a time."""
     await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n[")
-    while not connection.reader.at_eof() and not connection.writer.is_closing():
-        await connection.send(b" ")
-        with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(connection.reader.read(1)), 0.005)
-            return
+    gone = asyncio.create_task(connection.reader.read())
+    try:
+        while not gone.done():
+            await connection.send(b" ")
+            await asyncio.wait({gone}, timeout=0.005)
+    finally:
+        gone.cancel()
 
 
 def giant(size: int = 100 * 1024 * 1024, *, says_so: bool) -> Reply:

@@ -52,7 +52,7 @@ class Breaker:
 
     def went_wrong(self, error: UpstreamError) -> None:
         """The call that was begun came to this."""
-        if error.kind not in TROUBLE:
+        if error.kind not in TROUBLE or error.lasting:
             self.answered()
         else:
             self._failed += 1

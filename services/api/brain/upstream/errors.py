@@ -44,13 +44,15 @@ class UpstreamError(Exception):
     """A call that came to nothing.
 
     kind: what went wrong. words: a sentence for people. wait: seconds that the service asks to be left alone, or None.
+    lasting: the question is at fault rather than the service, so that asking again is of no use.
     """
 
-    def __init__(self, kind: Kind | str, words: str, wait: float | None = None) -> None:
+    def __init__(self, kind: Kind | str, words: str, wait: float | None = None, *, lasting: bool = False) -> None:
         super().__init__(words)
         self.kind = Kind(kind)
         self.words = words
         self.wait = wait
+        self.lasting = lasting
 
 
 # https://docs.openssl.org/master/man3/X509_STORE_CTX_get_error/
@@ -82,11 +84,10 @@ def of_status(name: str, status: int, wait: float | None) -> UpstreamError:
             until = "" if wait is None else f" for {wait:.0f} s"
             return UpstreamError(Kind.THROTTLED, f"{name} asks to be left alone{until} (HTTP 429).", wait)
         case _ if 300 <= status < 400:
-            return UpstreamError(
-                Kind.FAILED, f"{name} sends elsewhere in place of an answer (HTTP {status}): a login stands before it?"
-            )
+            words = f"{name} sends elsewhere in place of an answer (HTTP {status}), perhaps to a login."
+            return UpstreamError(Kind.FAILED, words, lasting=True)
         case _ if status < 500:
-            return UpstreamError(Kind.FAILED, f"{name} doesn't take what it was asked (HTTP {status}).")
+            return UpstreamError(Kind.FAILED, f"{name} doesn't take what it was asked (HTTP {status}).", lasting=True)
     return UpstreamError(Kind.FAILED, f"{name} failed to answer (HTTP {status}).", wait)
 
 

@@ -105,7 +105,7 @@ class Upstream:
                         return body
                     pause = self._pause(attempt, error)
                     left = (limit.when() or 0.0) - asyncio.get_running_loop().time()
-                    if attempt + 1 == attempts or error.kind not in AGAIN or pause >= left:
+                    if attempt + 1 == attempts or error.lasting or error.kind not in AGAIN or pause >= left:
                         break
                     await self._sleep(pause)
         except TimeoutError:
