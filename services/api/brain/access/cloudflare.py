@@ -1,9 +1,9 @@
 """Somebody of the internet, by the token that Cloudflare Access adds to what it lets through.
 
 https://developers.cloudflare.com/cloudflare-one/access-controls/applications/http-apps/authorization-cookie/, in
-"Validate JWTs": the header is `Cf-Access-Jwt-Assertion`; the keys are at `<team>/cdn-cgi/access/certs`, change every six
-weeks, and count for seven days more. In "Application token": a person's has an `email`; that of a program, which came
-with a service token, the `common_name` that is its client ID.
+"Validate JWTs": the header is `Cf-Access-Jwt-Assertion`; the keys are at `<team>/cdn-cgi/access/certs`, change every
+six weeks, and count for seven days more. In "Application token": a person's has an `email`; that of a program, which
+came with a service token, the `common_name` that is its client ID.
 """
 
 from __future__ import annotations

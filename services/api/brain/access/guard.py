@@ -1,4 +1,4 @@
-"""In front of every request: who asks, whether they may ask at all and this often; and behind it: headers and a log line.
+"""In front of every request: who asks, whether they may, and whether this often. Behind it: headers and a log line.
 
 Everything is closed unless it is said to be open here, so a route that somebody adds later is closed too. What a role
 may see is for the routes to say (`asker`).
@@ -151,13 +151,10 @@ class Guard:
         headers = {
             "Content-Type": "text/html; charset=utf-8" if as_page else "application/json",
             "Content-Length": str(len(body)),
+            **(refused.headers or {}),
         }
         if as_page:
             headers["Content-Security-Policy"] = "default-src 'none'; style-src 'self'; img-src 'self'"
-        if refused.wait is not None:
-            headers["Retry-After"] = str(max(int(refused.wait + 0.999), 1))
-        if refused.status == 401:
-            headers["WWW-Authenticate"] = "Bearer"
         if refused.status in (411, 413, 414):
             headers["Connection"] = "close"
         raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]

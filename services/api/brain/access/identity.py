@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 
 from brain.adapters.adapter import Role
 
@@ -26,14 +28,18 @@ class Identity:
     by: By
 
 
-class RefusedError(Exception):
+class RefusedError(HTTPException):
     """Somebody isn't let in. status: in HTTP. words: a sentence that anybody may read. wait: seconds, if that helps."""
 
     def __init__(self, status: int, words: str, wait: float | None = None) -> None:
-        super().__init__(words)
+        headers = {}
+        if wait is not None:
+            headers["Retry-After"] = str(max(math.ceil(wait), 1))
+        if status == 401:
+            headers["WWW-Authenticate"] = "Bearer"
+        super().__init__(status, words, headers)
         self.status = status
         self.words = words
-        self.wait = wait
 
 
 class Roles:
