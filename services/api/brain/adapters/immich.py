@@ -309,10 +309,10 @@ class Immich(Service):
     def __init__(
         self, upstream: Upstream, *, now: Callable[[], datetime], has_key: Callable[[], bool], set_key: str
     ) -> None:
-        """has_key: whether there is a key at all. set_key: the command that sets it."""
-        super().__init__(upstream, now=now, remedy=f"A good one is set with `{set_key}`.")
+        """has_key: whether there is a key at all. set_key: the command that sets it, if there is one."""
+        super().__init__(upstream, now=now, remedy=f"A good one is set with `{set_key}`." if set_key else "")
         self._has_key = has_key
-        self._set_key = set_key
+        self._needs = f"It is up, and needs a key before more can be told{f': `{set_key}`' if set_key else ''}."
 
     async def inspect(self, findings: Findings) -> None:
         """Whether it is there; its version; then, with a key, all the rest at once."""
@@ -325,7 +325,7 @@ class Immich(Service):
                 findings.say(Verdict.UNSUPPORTED, f"It is version {version}; known here are {known}.")
                 return
         if not self._has_key():
-            findings.say(Verdict.UNKNOWN, f"It is up, and needs a key before more can be told: `{self._set_key}`.")
+            findings.say(Verdict.UNKNOWN, self._needs)
             return
         major = SUPPORTED[-1] if version is None else version.major
         await together(

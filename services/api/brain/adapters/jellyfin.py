@@ -208,10 +208,10 @@ class Jellyfin(Service):
     def __init__(
         self, upstream: Upstream, *, now: Callable[[], datetime], has_key: Callable[[], bool], set_key: str
     ) -> None:
-        """has_key: whether there is a key at all. set_key: the command that sets it."""
-        super().__init__(upstream, now=now, remedy=f"A good one is set with `{set_key}`.")
+        """has_key: whether there is a key at all. set_key: the command that sets it, if there is one."""
+        super().__init__(upstream, now=now, remedy=f"A good one is set with `{set_key}`." if set_key else "")
         self._has_key = has_key
-        self._set_key = set_key
+        self._needs = f"It is up, and needs a key before more can be told{f': `{set_key}`' if set_key else ''}."
 
     async def inspect(self, findings: Findings) -> None:
         """Whether it is there and its database answers; its version; then, with a key, all the rest at once."""
@@ -231,7 +231,7 @@ class Jellyfin(Service):
                 )
                 return
         if not self._has_key():
-            findings.say(Verdict.UNKNOWN, f"It is up, and needs a key before more can be told: `{self._set_key}`.")
+            findings.say(Verdict.UNKNOWN, self._needs)
             return
         await together(
             self._system(findings), self._counts(findings), self._sessions(findings), self._storage(findings)

@@ -162,9 +162,9 @@ class Findings:
 class Service(ABC):
     """An `Adapter` that lacks only what is particular to its service."""
 
-    name: ClassVar[str]
-    title: ClassVar[str]
-    roles: ClassVar[frozenset[Role]] = HOUSEHOLD
+    name: str
+    title: str
+    roles: frozenset[Role] = HOUSEHOLD
     key_at_the_door: ClassVar[bool] = False
     """Whether even the first question takes a key."""
 
