@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
@@ -49,7 +50,18 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-async def run(port: int | None, immich_version: str, jellyfin_version: str, kubeconfig: Path) -> None:
+@dataclass(frozen=True)
+class Options:
+    """What is asked of the demo. exposure: a file with the map of who reaches what, if there is one."""
+
+    port: int | None
+    immich: str
+    jellyfin: str
+    kubeconfig: Path
+    exposure: Path | None
+
+
+async def run(options: Options) -> None:
     """Everything, until a signal to end."""
     stop = asyncio.Event()
     for one in (signal.SIGINT, signal.SIGTERM):
@@ -60,15 +72,16 @@ async def run(port: int | None, immich_version: str, jellyfin_version: str, kube
         key_file = _private(folder / "key", key)
         settings: dict[str, Any] = {
             "home": "a little home",
-            "immich_url": await stack.enter_async_context(serving(Immich(immich_version, key, now).application)),
+            "immich_url": await stack.enter_async_context(serving(Immich(options.immich, key, now).application)),
             "immich_key_file": key_file,
-            "jellyfin_url": await stack.enter_async_context(serving(Jellyfin(jellyfin_version, key, now).application)),
+            "jellyfin_url": await stack.enter_async_context(serving(Jellyfin(options.jellyfin, key, now).application)),
             "jellyfin_key_file": key_file,
             "prometheus_url": await stack.enter_async_context(serving(Prometheus(now).application)),
             "tailnet_proxies": (ip_network("127.0.0.1/32"),),
             "roles": {WHO: "owner"},
+            "exposure_file": options.exposure,
         }
-        cluster = await asyncio.to_thread(twin.find, kubeconfig)
+        cluster = await asyncio.to_thread(twin.find, options.kubeconfig)
         if cluster is not None:
             settings |= {
                 "kubernetes_url": cluster.url,
@@ -76,10 +89,10 @@ async def run(port: int | None, immich_version: str, jellyfin_version: str, kube
                 "kubernetes_ca_file": _private(folder / "ca.crt", cluster.authority),
             }
         brain = TailnetProxy(application(Settings(**settings)))
-        address = await stack.enter_async_context(serving(brain, port=PORT if port is None else port))
+        address = await stack.enter_async_context(serving(brain, port=PORT if options.port is None else options.port))
         print(f"The home's page:  {address}/")
         print(f"The same as data: {address}/api/v1/overview")
-        print(f"Stand-ins:        Immich {immich_version}, Jellyfin {jellyfin_version}, Prometheus")
+        print(f"Stand-ins:        Immich {options.immich}, Jellyfin {options.jellyfin}, Prometheus")
         print(f"Cluster:          {'the twin that runs here' if cluster else 'none; `make up` brings a twin up'}")
         print("You are Noi, the owner. It ends with ctrl-c.", flush=True)
         await stop.wait()
@@ -99,9 +112,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--immich", choices=immich.VERSIONS, default=immich.VERSIONS[-1], help="which version it plays")
     parser.add_argument("--jellyfin", choices=jellyfin.VERSIONS, default=jellyfin.VERSIONS[-1], help="the same")
     parser.add_argument("--kubeconfig", type=Path, default=KUBECONFIG, help=f"of a twin ({KUBECONFIG})")
-    options = parser.parse_args(arguments)
+    parser.add_argument("--exposure", type=Path, help="the map that `python -m home exposure --json` prints")
+    options = Options(**vars(parser.parse_args(arguments)))
     try:
-        asyncio.run(run(options.port, options.immich, options.jellyfin, options.kubeconfig))
+        asyncio.run(run(options))
     except OSError as problem:
         print(f"Port {options.port or PORT} can't be had: {problem.strerror}. Another one: --port 0", file=sys.stderr)
         return 1

@@ -68,7 +68,7 @@ class Prometheus:
         of: Mapping[str, Callable[[list[float]], float]] = {"max": max, "min": min, "sum": sum}
         by = [one.strip() for one in read[2].split(",")]
         groups: dict[tuple[tuple[str, str], ...], list[float]] = {}
-        for name, labels, value in _series():
+        for name, labels, value in series():
             if name == read[3] and all(_matches(labels, *one) for one in _MATCHER.findall(read[4] or "")):
                 key = tuple((one, labels[one]) for one in by if one in labels)
                 groups.setdefault(key, []).append(value)
@@ -77,7 +77,8 @@ class Prometheus:
         return JSONResponse({"status": "success", "data": {"resultType": "vector", "result": result}})
 
 
-def _series() -> Iterator[tuple[str, Labels, float]]:
+def series() -> Iterator[tuple[str, Labels, float]]:
+    """All that is measured: a metric's name, its labels, its value."""
     for one in MACHINES:
         node = {"node": one.name, "job": "node-exporter"}
         disk = {**node, "mountpoint": "/", "fstype": "ext4", "device": "/dev/nvme0n1p2"}

@@ -36,9 +36,9 @@ def find(kubeconfig: Path) -> ApiServer | None:
 def _answers(server: ApiServer) -> bool:
     trusted = ssl.create_default_context(cadata=server.authority)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trusted))
+    request = urllib.request.Request(f"{server.url}/readyz", headers={"Authorization": f"Bearer {server.token}"})
     try:
-        # The address is that of a kubeconfig, on this machine.
-        with opener.open(f"{server.url}/readyz", timeout=2) as answer:
+        with opener.open(request, timeout=2) as answer:
             return bool(answer.status == 200)
     except (OSError, ValueError):
         return False

@@ -1,6 +1,7 @@
 """What an adapter is: one service, asked in its own way, answering in ours.
 
-A new service is one module with a class of this shape, and a line in `adapters/__init__.py`.
+A new service is one module with a class of this shape, best made of `service.Service`, a line in `adapters/__init__.py`,
+and one in `brain/services.py` that says when there is one.
 """
 
 from __future__ import annotations
