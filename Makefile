@@ -72,7 +72,7 @@ endif
 
 api: venv ## The API and its page, before a little home on this machine; the twin's cluster too, if it is up
 	@mkdir -p build && $(BIN)/python -m home exposure Pulumi.homelab.yaml --json > build/exposure.json
-	@PYTHONPATH=services/api $(BIN)/python -m demo --exposure build/exposure.json $(ARGS)
+	@PYTHONPATH=services/api exec $(BIN)/python -m demo --exposure build/exposure.json $(ARGS)
 
 tour: venv ## A page about the home, without an engine: rooms, fit, policy findings
 	@$(BIN)/python -m tour --stack $(if $(filter twin,$(STACK)),homelab,$(STACK)) $(ARGS)

@@ -11,7 +11,7 @@ import hashlib
 import json
 import random
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -209,7 +209,7 @@ class Immich:
                 and body.get("country", scene.country) == scene.country
                 and body.get("type", _kind(one)) == _kind(one)
                 and body.get("isFavorite", one.favourite) == one.favourite
-                and body.get("takenAfter", "") <= _time(one.taken) <= body.get("takenBefore", "~")
+                and body.get("takenAfter", "") <= _moment(one) <= body.get("takenBefore", "~")
             ):
                 yield one
 
@@ -351,7 +351,7 @@ class Immich:
         return {"missing_file": self.missing_files, "checksum_mismatch": 0, "untracked_file": 2}
 
     def _pictures(self) -> tuple[Picture, ...]:
-        return pictures(self.now().replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None))
+        return pictures(self.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None))
 
     def _owner(self) -> dict[str, Any]:
         return {
@@ -375,7 +375,7 @@ class Immich:
             "originalMimeType": "video/mp4" if one.seconds is not None else "image/jpeg",
             "thumbhash": None,
             "createdAt": taken,
-            "fileCreatedAt": taken,
+            "fileCreatedAt": _moment(one),
             "fileModifiedAt": taken,
             "localDateTime": taken,
             "updatedAt": taken,
@@ -421,6 +421,11 @@ def _exif(scene: Scene, one: Picture) -> dict[str, Any]:
 
 def _kind(one: Picture) -> str:
     return "VIDEO" if one.seconds is not None else "IMAGE"
+
+
+def _moment(one: Picture) -> str:
+    """When it was taken: its local time is of the home's zone, which is that of this process."""
+    return _time(one.taken.astimezone(UTC))
 
 
 def _bytes(some: list[Picture]) -> int:

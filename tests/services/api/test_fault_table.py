@@ -29,7 +29,11 @@ pytestmark = pytest.mark.anyio
 KEY: Final = "key-that-nobody-may-see"
 SECRET: Final = "what-a-body-says-that-nobody-may-see"
 SET_KEY: Final = "the command that sets it"
-DEADLINE: Final = 0.4
+SHORT: Final = 0.3
+"""Seconds that whoever doesn't answer is given."""
+LONG: Final = 10.0
+"""The same for whoever answers at once, if not well: a busy machine changes nothing."""
+ENDLESS: Final = frozenset({"hang", "slow drip"})
 DAY: Final = timedelta(days=1)
 
 DOWN, DEGRADED, UNKNOWN, HEALTHY = Verdict.DOWN, Verdict.DEGRADED, Verdict.UNKNOWN, Verdict.HEALTHY
@@ -89,7 +93,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def adapter(name: str, url: str, *, ca_file: str | None = None) -> tuple[Adapter, Callable[[], Any]]:
+def adapter(name: str, url: str, deadline: float, ca_file: str | None) -> tuple[Adapter, Callable[[], Any]]:
     """The adapter that asks there, and what closes its connections."""
     client = connect(ca_file=ca_file)
     headers = {
@@ -100,7 +104,7 @@ def adapter(name: str, url: str, *, ca_file: str | None = None) -> tuple[Adapter
     }[name]
 
     def upstream() -> Upstream:
-        return Upstream(name.title(), url, client=client, headers=headers, deadline=DEADLINE)
+        return Upstream(name.title(), url, client=client, headers=headers, deadline=deadline)
 
     made: Mapping[str, Callable[[], Adapter]] = {
         "immich": lambda: Immich(upstream(), now=now, has_key=lambda: True, set_key=SET_KEY),
@@ -112,8 +116,8 @@ def adapter(name: str, url: str, *, ca_file: str | None = None) -> tuple[Adapter
 
 
 @asynccontextmanager
-async def looking(name: str, url: str, *, ca_file: str | None = None) -> AsyncIterator[Adapter]:
-    made, close = adapter(name, url, ca_file=ca_file)
+async def looking(name: str, url: str, *, deadline: float = LONG, ca_file: str | None = None) -> AsyncIterator[Adapter]:
+    made, close = adapter(name, url, deadline, ca_file)
     try:
         yield made
     finally:
@@ -142,7 +146,8 @@ def holds_no_secret(report: Report) -> None:
 @pytest.mark.parametrize("name", ADAPTERS)
 async def test_a_service_that_fails_from_the_first_question_on(name: str, fault: str) -> None:
     reply, verdict, _, words = FAULTS[fault]
-    async with serving(reply) as server, looking(name, server.url) as looked:
+    deadline = SHORT if fault in ENDLESS else LONG
+    async with serving(reply) as server, looking(name, server.url, deadline=deadline) as looked:
         began = time.monotonic()
         report = await looked.look()
         took = time.monotonic() - began
@@ -153,14 +158,16 @@ async def test_a_service_that_fails_from_the_first_question_on(name: str, fault:
     if name == "kubernetes" and fault in ("401", "403"):
         assert SET_KEY in report.reasons[0]
     holds_no_secret(report)
-    assert took < DEADLINE + 1
+    assert took < deadline + 1
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("name", ADAPTERS)
 async def test_a_service_that_is_up_and_fails_at_everything_else(name: str, fault: str) -> None:
     reply, _, verdict, words = FAULTS[fault]
-    async with serving(after_the_door(name, reply)) as server, looking(name, server.url) as looked:
+    deadline = SHORT if fault in ENDLESS else LONG
+    standin = after_the_door(name, reply)
+    async with serving(standin) as server, looking(name, server.url, deadline=deadline) as looked:
         began = time.monotonic()
         report = await looked.look()
         took = time.monotonic() - began
@@ -171,7 +178,7 @@ async def test_a_service_that_is_up_and_fails_at_everything_else(name: str, faul
         assert all(SET_KEY in one for one in report.reasons), report.reasons
     holds_no_secret(report)
     # Everything later is asked at once: one deadline for all of it.
-    assert took < 2 * DEADLINE + 1
+    assert took < 2 * deadline + 1
 
 
 @pytest.mark.parametrize("name", ADAPTERS)
@@ -289,6 +296,34 @@ async def test_a_service_whose_clock_is_ahead(name: str) -> None:
         assert report.reasons == ("Its clock is 2 hours ahead of this one, or this one is behind.",)
 
 
+@pytest.mark.parametrize(
+    ("name", "path", "words"),
+    [
+        ("immich", "/api/server/storage", "can't reach its library: the photos' folder isn't mounted"),
+        ("jellyfin", "/System/Info/Storage", "can't reach its libraries: their folders don't answer"),
+    ],
+)
+async def test_a_share_that_doesn_t_answer_any_more_is_told_from_a_service_that_doesn_t(
+    name: str, path: str, words: str
+) -> None:
+    well = {**SKEWED[name], "/api/libraries": answer([])}
+
+    async def reply(connection: Connection) -> None:
+        asked = connection.request.split(b" ", 2)[1].decode().split("?")[0]
+        await (misbehaving.hang if asked == path else well[asked])(connection)
+
+    async with serving(after_the_door(name, reply)) as server, looking(name, server.url, deadline=SHORT) as looked:
+        report = await looked.look()
+    assert report.verdict is DEGRADED
+    assert len(report.reasons) == 1
+    assert words in report.reasons[0]
+    standin = after_the_door(name, misbehaving.hang)
+    async with serving(standin) as server, looking(name, server.url, deadline=SHORT) as looked:
+        silent = await looked.look()
+    assert silent.verdict is DEGRADED
+    assert not any("can't reach" in one for one in silent.reasons), "nothing is known of the folder then"
+
+
 @pytest.mark.parametrize("fault", ["hang", "slow drip", "500", "100 MB", "HTML"])
 async def test_one_that_fails_neither_slows_nor_changes_the_others(fault: str) -> None:
     from tests.services.api.standins import (
@@ -313,7 +348,7 @@ async def test_one_that_fails_neither_slows_nor_changes_the_others(fault: str) -
         done[one.name] = time.monotonic()
         return report
 
-    async with serving(FAULTS[fault][0]) as server, looking("kubernetes", server.url) as failing:
+    async with serving(FAULTS[fault][0]) as server, looking("kubernetes", server.url, deadline=2) as failing:
         failed, *together = await asyncio.gather(timed(failing), *map(timed, others))
     assert failed.verdict is DOWN
     assert together == alone

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -206,6 +208,29 @@ async def test_people_albums_memories_random_ones_and_counts(version: str) -> No
     assert len((await adapter.random(RandomPhotos(size=7))).items) == 7
     counts = await adapter.counts(Nothing())
     assert (counts.photos, counts.videos) == (86, 4)
+
+
+@pytest.fixture
+def in_bangkok(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A home seven hours ahead of UTC."""
+    monkeypatch.setenv("TZ", "Asia/Bangkok")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@both
+@pytest.mark.usefixtures("in_bangkok")
+async def test_a_day_is_one_of_the_home_not_of_greenwich(version: str) -> None:
+    asked = Recorded(an_immich(version).application)
+    adapter = immich_adapter(asked)
+    day = date(2026, 10, 25)
+    found = await adapter.search(PhotoSearch(taken_from=day, taken_to=day, size=100))
+    body = asked.requests[-1].body
+    assert (body["takenAfter"], body["takenBefore"]) == ("2026-10-24T17:00:00.000Z", "2026-10-25T16:59:59.999Z")
+    assert len(found.items) == 14
+    assert {one.taken[:10] for one in found.items} == {"2026-10-25"}
 
 
 async def test_a_search_that_is_refused_says_so() -> None:

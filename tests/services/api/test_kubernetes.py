@@ -189,7 +189,7 @@ async def test_a_pod_that_settles_ends_or_leaves_is_no_trouble(one: dict[str, An
 async def test_many_pods_in_trouble_are_counted_not_listed() -> None:
     report = await Cluster(pods=[pod(f"p{one}", phase="Failed") for one in range(40)]).adapter.look()
     assert len(report.reasons) == 6
-    assert report.reasons[-1] == "35 more pods don't run."
+    assert report.reasons[-1] == "Nor do 35 more pods."
     assert len(report.facts["pods"]["troubled"]) == 40
 
 

@@ -14,8 +14,8 @@ active, failed, paused: [names]}; `libraries` [{name, items, read_at}]; `integri
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time, timedelta
-from typing import Final, Literal, TypeVar
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import AwareDatetime, Field
 
@@ -35,7 +35,7 @@ from brain.adapters.service import (
     span,
     together,
 )
-from brain.upstream import Upstream, UpstreamError
+from brain.upstream import Kind, Upstream, UpstreamError
 from brain.verdict import Record, Verdict
 
 SUPPORTED: Final = (2, 3)
@@ -49,6 +49,9 @@ READ_WITHIN: Final = timedelta(hours=36)
 SOURCE: Final = "immich"
 
 T = TypeVar("T")
+
+Identity = Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{1,64}$")]
+"""A UUID; at any rate nothing that changes an address that it becomes a part of."""
 
 
 class Ping(Answer):
@@ -71,9 +74,9 @@ class Version(Answer):
 class Statistics(Answer):
     """`GET /server/statistics`."""
 
-    photos: int
-    videos: int
-    usage: int
+    photos: int = Field(ge=0)
+    videos: int = Field(ge=0)
+    usage: int = Field(ge=0)
 
 
 class Storage(Answer):
@@ -87,10 +90,10 @@ class Storage(Answer):
 class JobCounts(Answer):
     """How many jobs of a queue are in which state."""
 
-    active: int
-    waiting: int
-    failed: int
-    paused: int = 0
+    active: int = Field(ge=0)
+    waiting: int = Field(ge=0)
+    failed: int = Field(ge=0)
+    paused: int = Field(default=0, ge=0)
 
 
 class Queue(Answer):
@@ -118,7 +121,7 @@ class Library(Answer):
     """One of `GET /libraries`: folders that Immich reads and doesn't own."""
 
     name: str
-    items: int = Field(alias="assetCount")
+    items: int = Field(alias="assetCount", ge=0)
     folders: tuple[str, ...] = Field(alias="importPaths")
     read_at: AwareDatetime | None = Field(alias="refreshedAt")
 
@@ -126,14 +129,14 @@ class Library(Answer):
 class Integrity(Answer):
     """`GET /admin/integrity/summary`, from version 3."""
 
-    missing: int = Field(alias="missing_file")
-    changed: int = Field(alias="checksum_mismatch")
+    missing: int = Field(alias="missing_file", ge=0)
+    changed: int = Field(alias="checksum_mismatch", ge=0)
 
 
 class Named(Answer):
     """Somebody, as an asset names them."""
 
-    id: str
+    id: Identity
     name: str
 
 
@@ -147,7 +150,7 @@ class Exif(Answer):
 class Asset(Answer):
     """A photo or a video. `duration` is `H:MM:SS.ffffff` in version 2, milliseconds in 3."""
 
-    id: str
+    id: Identity
     kind: str = Field(alias="type")
     file: str = Field(alias="originalFileName")
     taken: str = Field(alias="localDateTime")
@@ -192,7 +195,7 @@ class MemoryData(Answer):
 class MemoryAnswer(Answer):
     """One of `GET /memories`."""
 
-    id: str
+    id: Identity
     data: MemoryData
     assets: tuple[Asset, ...]
 
@@ -200,9 +203,9 @@ class MemoryAnswer(Answer):
 class AlbumAnswer(Answer):
     """One of `GET /albums`."""
 
-    id: str
+    id: Identity
     name: str = Field(alias="albumName")
-    items: int = Field(alias="assetCount")
+    items: int = Field(alias="assetCount", ge=0)
     shared: bool
     begins: str | None = Field(default=None, alias="startDate")
     ends: str | None = Field(default=None, alias="endDate")
@@ -328,44 +331,51 @@ class Immich(Service):
             findings.say(Verdict.UNKNOWN, self._needs)
             return
         major = SUPPORTED[-1] if version is None else version.major
-        await together(
-            self._counts(findings),
+        disk, *others = await together(
             self._storage(findings),
+            self._counts(findings),
             self._queues(findings, major),
             self._libraries(findings),
             *([self._integrity(findings)] if major >= 3 else []),
         )
+        if disk is None:
+            return
+        # It asks the folder's file system. One that isn't there is an error, a network share that is gone a wait; but
+        # where nothing else is answered either, it says nothing of the folder.
+        if disk.kind in (Kind.FAILED, Kind.TIMEOUT) and any(others):
+            findings.say(
+                Verdict.DEGRADED,
+                "It is up, but can't reach its library: the photos' folder isn't mounted, or doesn't answer.",
+            )
+        else:
+            findings.of_a_part(disk, "its storage")
 
-    async def _counts(self, findings: Findings) -> None:
+    async def _counts(self, findings: Findings) -> bool:
+        """Whether it answered; so say the others."""
         counts = await findings.part("its numbers", self.upstream.get("/api/server/statistics", Statistics))
         if counts is not None:
             findings.fact("counts", {"photos": counts.photos, "videos": counts.videos, "bytes": counts.usage})
+        return counts is not None
 
-    async def _storage(self, findings: Findings) -> None:
+    async def _storage(self, findings: Findings) -> UpstreamError | None:
+        """What went wrong."""
         try:
             disk = await self.upstream.get("/api/server/storage", Storage)
         except UpstreamError as error:
-            # It asks the folder's file system. One that isn't there is an error, a network share that is gone a wait.
-            if error.kind in ("failed", "timeout"):
-                findings.say(
-                    Verdict.DEGRADED,
-                    "It is up, but can't reach its library: the photos' folder isn't mounted, or doesn't answer.",
-                )
-            else:
-                findings.of_a_part(error, "its storage")
-            return
+            return error
         if not disk.size:
             findings.say(Verdict.DEGRADED, "It is up, but can't reach its library: the photos' folder isn't mounted.")
-            return
+            return None
         findings.fact("storage", [{"name": "Photos", "used_bytes": disk.used, "size_bytes": disk.size}])
         if (disk.size - disk.available) / disk.size >= FULL_FROM:
             share = int(100 * (disk.size - disk.available) / disk.size)
             findings.say(Verdict.DEGRADED, f"Its disk is {share} % full.")
+        return None
 
-    async def _queues(self, findings: Findings, major: int) -> None:
+    async def _queues(self, findings: Findings, major: int) -> bool:
         queues = await findings.part("its queues", self._asked_queues(major))
         if queues is None:
-            return
+            return False
         findings.fact(
             "queues",
             {
@@ -378,11 +388,16 @@ class Immich(Service):
         for one in queues:
             left = one.jobs.waiting + one.jobs.paused
             if one.paused and left:
-                findings.say(Verdict.DEGRADED, f"{several(left, 'job')} wait in {plain(one.name)}, which is paused.")
+                findings.say(
+                    Verdict.DEGRADED,
+                    f"{several(left, 'job waits', 'jobs wait')} in {plain(one.name)}, which is paused.",
+                )
             elif left >= STUCK_FROM and not one.jobs.active:
                 findings.say(
-                    Verdict.DEGRADED, f"{several(left, 'job')} wait in {plain(one.name)}, and none is worked on."
+                    Verdict.DEGRADED,
+                    f"{several(left, 'job waits', 'jobs wait')} in {plain(one.name)}, and none is worked on.",
                 )
+        return True
 
     async def _asked_queues(self, major: int) -> tuple[Queue, ...]:
         if major >= 3:
@@ -392,10 +407,10 @@ class Immich(Service):
             Queue.model_construct(name=name, paused=one.status.paused, jobs=one.jobs) for name, one in legacy.items()
         )
 
-    async def _libraries(self, findings: Findings) -> None:
+    async def _libraries(self, findings: Findings) -> bool:
         answered = await findings.part("its libraries", self.upstream.get("/api/libraries", tuple[Library, ...]))
         if answered is None:
-            return
+            return False
         libraries = [one for one in answered if one.folders]
         findings.fact(
             "libraries", [{"name": plain(one.name), "items": one.items, "read_at": one.read_at} for one in libraries]
@@ -412,11 +427,12 @@ class Immich(Service):
                 )
             elif not one.items:
                 findings.say(Verdict.DEGRADED, f"The library {name} is empty: what is mounted may not be its folder.")
+        return True
 
-    async def _integrity(self, findings: Findings) -> None:
+    async def _integrity(self, findings: Findings) -> bool:
         found = await findings.extra(self.upstream.get("/api/admin/integrity/summary", Integrity))
         if found is None:
-            return
+            return False
         findings.fact("integrity", {"missing": found.missing, "changed": found.changed})
         if found.missing:
             findings.say(
@@ -426,6 +442,7 @@ class Immich(Service):
             findings.say(
                 Verdict.DEGRADED, f"{several(found.changed, 'file')} changed since they came in: are they broken?"
             )
+        return True
 
     @property
     def calls(self) -> Mapping[str, Call]:
@@ -496,10 +513,9 @@ class Immich(Service):
 
     async def memories(self, asked: MemoriesOf) -> Memories:
         """Of one day."""
-        day = asked.day or self.now().date()
-        noon = datetime.combine(day, time(12), tzinfo=self.now().tzinfo)
+        day = asked.day or self.now().astimezone().date()
         found = await self.upstream.get(
-            "/api/memories", tuple[MemoryAnswer, ...], params={"for": noon.isoformat(), "type": "on_this_day"}
+            "/api/memories", tuple[MemoryAnswer, ...], params={"for": _at(day, time(12)), "type": "on_this_day"}
         )
         memories = (Memory(year=one.data.year, photos=tuple(map(_photo, one.assets))) for one in found)
         return Memories(day=day, memories=tuple(sorted(memories, key=lambda one: -one.year)))
@@ -530,11 +546,10 @@ class Immich(Service):
             body["city"] = asked.city
         if asked.country is not None:
             body["country"] = asked.country
-        # Immich compares with the time at the photo's place, kept as if it were UTC.
         if asked.taken_from is not None:
-            body["takenAfter"] = f"{asked.taken_from.isoformat()}T00:00:00.000Z"
+            body["takenAfter"] = _at(asked.taken_from, time.min)
         if asked.taken_to is not None:
-            body["takenBefore"] = f"{asked.taken_to.isoformat()}T23:59:59.999Z"
+            body["takenBefore"] = _at(asked.taken_to, time.max)
         if asked.kind is not None:
             body["type"] = "IMAGE" if asked.kind == "photo" else "VIDEO"
         if asked.favourite is not None:
@@ -553,6 +568,12 @@ class Immich(Service):
         return await self.upstream.post(path, model, json=dict(body), idempotent=True)
 
 
+def _at(day: date, hour: time) -> str:
+    """A moment of a day of the home, whose time zone is that of this process. Immich compares moments, not days."""
+    moment = datetime.combine(day, hour).astimezone(UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def _photo(asset: Asset) -> Photo:
     exif = asset.exif or Exif()
     kinds: Mapping[str, Literal["photo", "video"]] = {"IMAGE": "photo", "VIDEO": "video"}
@@ -560,11 +581,11 @@ def _photo(asset: Asset) -> Photo:
         id=asset.id,
         kind=kinds.get(asset.kind, "other"),
         file=plain(asset.file),
-        taken=asset.taken,
+        taken=plain(asset.taken, 40),
         favourite=asset.favourite,
         seconds=_seconds(asset.duration),
-        city=exif.city,
-        country=exif.country,
+        city=plain(exif.city) if exif.city else None,
+        country=plain(exif.country) if exif.country else None,
         people=tuple(plain(one.name) for one in asset.people if one.name.strip()),
     )
 

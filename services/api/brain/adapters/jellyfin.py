@@ -30,7 +30,8 @@ from brain.adapters.service import (
     plain,
     together,
 )
-from brain.upstream import Upstream
+from brain.upstream import Kind as WentWrong
+from brain.upstream import Upstream, UpstreamError
 from brain.verdict import Record, Verdict
 
 ACTIVE_WITHIN: Final = 120
@@ -66,16 +67,16 @@ class SystemInfo(Answer):
 class ItemCounts(Answer):
     """`GET /Items/Counts`."""
 
-    films: int = Field(default=0, alias="MovieCount")
-    series: int = Field(default=0, alias="SeriesCount")
-    episodes: int = Field(default=0, alias="EpisodeCount")
-    songs: int = Field(default=0, alias="SongCount")
+    films: int = Field(default=0, ge=0, alias="MovieCount")
+    series: int = Field(default=0, ge=0, alias="SeriesCount")
+    episodes: int = Field(default=0, ge=0, alias="EpisodeCount")
+    songs: int = Field(default=0, ge=0, alias="SongCount")
 
 
 class ItemAnswer(Answer):
     """A film, a series, an episode."""
 
-    id: str = Field(alias="Id")
+    id: str = Field(alias="Id", pattern=r"^[0-9A-Za-z-]{1,64}$")
     name: str = Field(default="", alias="Name")
     kind: str = Field(default="", alias="Type")
     series: str | None = Field(default=None, alias="SeriesName")
@@ -233,33 +234,47 @@ class Jellyfin(Service):
         if not self._has_key():
             findings.say(Verdict.UNKNOWN, self._needs)
             return
-        await together(
-            self._system(findings), self._counts(findings), self._sessions(findings), self._storage(findings)
+        folders, *others = await together(
+            self._storage(findings), self._system(findings), self._counts(findings), self._sessions(findings)
         )
+        if folders is None:
+            return
+        # It asks the folders' file systems, and waits for a network share that is gone; but where nothing else is
+        # answered either, that says nothing of the folders.
+        if folders.kind is WentWrong.TIMEOUT and any(others):
+            findings.say(Verdict.DEGRADED, "It is up, but can't reach its libraries: their folders don't answer.")
+        else:
+            findings.of_a_part(folders, "its libraries")
 
-    async def _system(self, findings: Findings) -> None:
+    async def _system(self, findings: Findings) -> bool:
+        """Whether it answered; so say the others."""
         info = await findings.part("its state", self.upstream.get("/System/Info", SystemInfo))
         if info is None:
-            return
+            return False
         if info.stopping:
             findings.say(Verdict.DEGRADED, "It is shutting down.")
         elif info.restart_due:
             findings.say(Verdict.DEGRADED, "It wants to be restarted: an update or a plug-in waits for that.")
+        return True
 
-    async def _counts(self, findings: Findings) -> None:
+    async def _counts(self, findings: Findings) -> bool:
         counts = await findings.part("its numbers", self.upstream.get("/Items/Counts", ItemCounts))
         if counts is not None:
             findings.fact("counts", counts)
+        return counts is not None
 
-    async def _sessions(self, findings: Findings) -> None:
+    async def _sessions(self, findings: Findings) -> bool:
         playing = await findings.part("what is playing", self._playing())
         if playing is not None:
             findings.fact("playing", playing)
+        return playing is not None
 
-    async def _storage(self, findings: Findings) -> None:
-        storage = await findings.part("its libraries", self.upstream.get("/System/Info/Storage", StorageAnswer))
-        if storage is None:
-            return
+    async def _storage(self, findings: Findings) -> UpstreamError | None:
+        """What went wrong."""
+        try:
+            storage = await self.upstream.get("/System/Info/Storage", StorageAnswer)
+        except UpstreamError as error:
+            return error
         away = [plain(one.name) for one in storage.libraries if any(folder.free < 0 for folder in one.folders)]
         for name in away:
             findings.say(
@@ -279,6 +294,7 @@ class Jellyfin(Service):
             share = one.used / (one.used + one.free)
             if share >= FULL_FROM:
                 findings.say(Verdict.DEGRADED, f"The disk of the library {name} is {int(100 * share)} % full.")
+        return None
 
     @property
     def calls(self) -> Mapping[str, Call]:

@@ -326,7 +326,7 @@ class Kubernetes(Service):
         for one in troubled[:MOST_NAMED]:
             findings.say(Verdict.DEGRADED, f"The pod {one.namespace}/{one.name} doesn't run: {one.reason}.")
         if len(troubled) > MOST_NAMED:
-            findings.say(Verdict.DEGRADED, f"{several(len(troubled) - MOST_NAMED, 'more pod')} don't run.")
+            findings.say(Verdict.DEGRADED, f"Nor do {several(len(troubled) - MOST_NAMED, 'more pod')}.")
 
     def _tell_claims(self, findings: Findings, claims: tuple[ClaimAnswer, ...]) -> None:
         findings.fact("volumes", tuple(map(_volume, claims)))

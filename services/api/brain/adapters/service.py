@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
@@ -204,10 +204,15 @@ def by_name(*calls: Call) -> Mapping[str, Call]:
     return {one.name: one for one in calls}
 
 
-async def together(*asked: Awaitable[Any]) -> list[Any]:
-    """The answers to questions asked at once. An error waits for the others, so that none is left running behind."""
-    answers = await asyncio.gather(*asked, return_exceptions=True)
-    for one in answers:
-        if isinstance(one, BaseException):
-            raise one
-    return list(answers)
+async def together(*asked: Coroutine[Any, Any, Any]) -> list[Any]:
+    """The answers to questions asked at once. If one raises, the others end first, so that none is left behind."""
+    questions = [asyncio.create_task(one) for one in asked]
+    try:
+        await asyncio.wait(questions)
+    finally:
+        for one in questions:
+            one.cancel()
+    for problem in [one.exception() for one in questions]:
+        if problem is not None:
+            raise problem
+    return [one.result() for one in questions]
