@@ -474,13 +474,13 @@ class Immich(Service):
         """By what is to be seen if `text` is given, else by facts alone, the latest first."""
         body = await self._filter(asked)
         if body is None:
-            return Page(items=(), page=asked.page, source=SOURCE)
+            return Page[Photo](items=(), page=asked.page, source=SOURCE)
         body |= {"page": asked.page, "size": asked.size, "withExif": True}
         if asked.text is not None:
             found = await self._post("/api/search/smart", Found, body | {"query": asked.text})
         else:
             found = await self._post("/api/search/metadata", Found, body | {"order": "desc", "withPeople": True})
-        return Page(
+        return Page[Photo](
             items=tuple(map(_photo, found.assets.items)),
             page=asked.page,
             next_page=asked.page + 1 if found.assets.next_page is not None else None,
@@ -491,18 +491,18 @@ class Immich(Service):
         """Other ones each time."""
         body = await self._filter(asked)
         if body is None:
-            return Page(items=(), source=SOURCE)
+            return Page[Photo](items=(), source=SOURCE)
         found = await self._post(
             "/api/search/random", tuple[Asset, ...], body | {"size": asked.size, "withExif": True, "withPeople": True}
         )
-        return Page(items=tuple(map(_photo, found)), source=SOURCE)
+        return Page[Photo](items=tuple(map(_photo, found)), source=SOURCE)
 
     async def people(self, asked: Paged) -> Page[Person]:
         """Those that aren't hidden and have a name."""
         found = await self.upstream.get(
             "/api/people", PeopleAnswer, params={"page": asked.page, "size": asked.size, "withHidden": "false"}
         )
-        return Page(
+        return Page[Person](
             items=tuple(
                 Person(id=one.id, name=plain(one.name), born=one.born) for one in found.people if one.name.strip()
             ),
@@ -527,7 +527,7 @@ class Immich(Service):
             Album(id=one.id, name=plain(one.name), items=one.items, shared=one.shared, begins=one.begins, ends=one.ends)
             for one in found
         )
-        return page_of(sorted(albums, key=lambda one: (one.name.casefold(), one.id)), asked, SOURCE)
+        return page_of(Page[Album], sorted(albums, key=lambda one: (one.name.casefold(), one.id)), asked, SOURCE)
 
     async def counts(self, asked: Nothing) -> PhotoCounts:
         """Of everybody together."""

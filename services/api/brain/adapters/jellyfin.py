@@ -360,7 +360,7 @@ class Jellyfin(Service):
                 **params,
             },
         )
-        return Page(
+        return Page[Video](
             items=tuple(map(_video, found.items)),
             page=asked.page,
             next_page=asked.page + 1 if start + len(found.items) < found.total and found.items else None,

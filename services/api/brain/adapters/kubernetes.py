@@ -362,11 +362,11 @@ class Kubernetes(Service):
 
     async def nodes(self, asked: Paged) -> Page[Node]:
         """By name."""
-        return page_of(sorted(map(_node, await self._nodes()), key=lambda one: one.name), asked, SOURCE)
+        return page_of(Page[Node], sorted(map(_node, await self._nodes()), key=lambda one: one.name), asked, SOURCE)
 
     async def troubled_pods(self, asked: Paged) -> Page[Pod]:
         """By namespace and name."""
-        return page_of(tuple(_troubled(await self._pods(), self.now())), asked, SOURCE)
+        return page_of(Page[Pod], tuple(_troubled(await self._pods(), self.now())), asked, SOURCE)
 
     async def gpus(self, asked: Nothing) -> GpuList:
         """By machine."""
@@ -376,7 +376,7 @@ class Kubernetes(Service):
     async def volumes(self, asked: Paged) -> Page[Volume]:
         """By namespace and name."""
         volumes = sorted(map(_volume, await self._claims()), key=lambda one: (one.namespace, one.name))
-        return page_of(volumes, asked, SOURCE)
+        return page_of(Page[Volume], volumes, asked, SOURCE)
 
     async def _nodes(self) -> tuple[NodeAnswer, ...]:
         return await self._list("/api/v1/nodes", NodeAnswer)

@@ -187,7 +187,7 @@ class Prometheus(Service):
 
     async def alerts(self, asked: Paged) -> Page[Alert]:
         """Those that fire; the urgent first, among them the older."""
-        return page_of(await self._alerts(), asked, SOURCE)
+        return page_of(Page[Alert], await self._alerts(), asked, SOURCE)
 
     async def figures(self, asked: Nothing) -> Figures:
         """As they are now."""

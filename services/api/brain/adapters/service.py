@@ -59,14 +59,14 @@ class Nothing(Record):
     """Arguments of a call that takes none."""
 
 
-def page_of(items: Sequence[Item], arguments: Paged, source: str) -> Page[Item]:
-    """The asked-for page of what is there as a whole."""
-    start = (arguments.page - 1) * arguments.size
-    more = len(items) > start + arguments.size
-    return Page(
-        items=tuple(items[start : start + arguments.size]),
-        page=arguments.page,
-        next_page=arguments.page + 1 if more else None,
+def page_of(page: type[Page[Item]], items: Sequence[Item], asked: Paged, source: str) -> Page[Item]:
+    """The asked-for page, of this type, of what is there as a whole."""
+    start = (asked.page - 1) * asked.size
+    more = len(items) > start + asked.size
+    return page(
+        items=tuple(items[start : start + asked.size]),
+        page=asked.page,
+        next_page=asked.page + 1 if more else None,
         source=source,
     )
 
