@@ -1,6 +1,8 @@
 """`make bench`: what things cost beside doing the same without them, as ratios in one run. Nothing asserts a figure.
 
-python -m tests.bench [home] [policies] [tests]
+python -m tests.bench [home] [policies] [api] [api-memory] [tests]
+
+BENCH_MINUTES is how long the memory of the API is watched.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import home, policies
+from tests.bench import api, home, policies
 from tests.bench.timing import quietly, seconds
 
 RUNS = 3
@@ -27,6 +29,8 @@ def _fast_tests() -> Iterator[tuple[str, float]]:
 SECTIONS = {
     "home": (home.measurements, home.BESIDE, RUNS),
     "policies": (policies.measurements, policies.BESIDE, RUNS),
+    "api": (api.measurements, api.BESIDE, RUNS),
+    "api-memory": (api.memory, api.MEMORY_BESIDE, 1),
     "tests": (_fast_tests, {}, 1),
 }
 """By name: what measures it, what each figure is set beside, how often."""

@@ -27,7 +27,7 @@ STEPS = [(name, job, step) for name, job, body in JOBS for step in body["steps"]
 
 
 def test_the_workflows_are_those_that_are_meant() -> None:
-    assert list(WORKFLOWS) == ["main", "preview-comment", "pull-request"]
+    assert list(WORKFLOWS) == ["api-image", "main", "preview-comment", "pull-request"]
 
 
 def test_actions_are_pinned_by_commit_and_say_which_version_that_is() -> None:
@@ -51,18 +51,50 @@ def test_rights_are_given_to_jobs_one_by_one() -> None:
     assert [(name, job) for name, job, body in JOBS if "permissions" not in body] == []
 
 
-def test_one_job_may_write_and_it_sees_neither_the_code_nor_the_artifact() -> None:
-    writers = [(name, job, body) for name, job, body in JOBS if "write" in body["permissions"].values()]
-    [(name, job, body)] = writers
-    assert (name, job) == ("preview-comment", "comment")
+WRITERS = {(name, job): body for name, job, body in JOBS if "write" in body["permissions"].values()}
+
+
+def test_two_jobs_may_write_and_neither_sees_the_code() -> None:
+    assert set(WRITERS) == {("api-image", "publish"), ("preview-comment", "comment")}
+    assert [step for body in WRITERS.values() for step in body["steps"] if "uses" in step] == []
+
+
+def test_the_job_that_comments_does_not_see_the_artifact() -> None:
+    body = WRITERS["preview-comment", "comment"]
     assert body["permissions"] == {"pull-requests": "write"}
-    assert [step for step in body["steps"] if "uses" in step] == []
     assert "download" not in body["steps"][0]["run"]
+
+
+def test_the_job_that_publishes_runs_nothing_of_what_was_built() -> None:
+    body = WRITERS["api-image", "publish"]
+    assert body["permissions"] == {"actions": "read", "packages": "write"}
+    commands = "\n".join(step["run"] for step in body["steps"])
+    assert not re.search(r"docker (buildx )?(run|build|exec|create|start)\b", commands)
+    assert WORKFLOWS["api-image"]["jobs"]["build"]["permissions"] == {"contents": "read"}
+
+
+def test_an_image_is_built_tried_and_published_for_both_architectures() -> None:
+    build, publish = (WORKFLOWS["api-image"]["jobs"][job] for job in ("build", "publish"))
+    built = {one["architecture"] for one in build["strategy"]["matrix"]["include"]}
+    assert built == {"amd64", "arm64"}
+    scripts = [step.get("run", "") for step in build["steps"]]
+    tried = next(one for one in scripts if "docker run" in one)
+    assert "--read-only --cap-drop ALL" in tried
+    assert scripts.index(tried) < scripts.index(next(one for one in scripts if "docker save" in one))
+    assert "for architecture in amd64 arm64;" in publish["steps"][-1]["run"]
+    dockerfile = next(one for one in scripts if "docker buildx build" in one).split("--file ")[1].split()[0]
+    assert (ROOT / dockerfile).is_file()
 
 
 def test_the_code_of_a_pull_request_runs_without_secrets_and_rights() -> None:
     triggers = {name: set(workflow["on"]) for name, workflow in WORKFLOWS.items()}
-    assert triggers == {"main": {"push"}, "pull-request": {"pull_request"}, "preview-comment": {"workflow_run"}}
+    assert WORKFLOWS["api-image"]["on"] == {"push": {"tags": ["v*"]}}
+    assert triggers == {
+        "api-image": {"push"},
+        "main": {"push"},
+        "pull-request": {"pull_request"},
+        "preview-comment": {"workflow_run"},
+    }
     assert {str(body["permissions"]) for name, _, body in JOBS if name == "pull-request"} == {"{'contents': 'read'}"}
     expressions = re.findall(r"\$\{\{.*?\}\}", repr(WORKFLOWS))
     assert [one for one in expressions if "secrets" in one] == []

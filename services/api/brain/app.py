@@ -20,12 +20,10 @@ from brain.access.tailscale import Tailnet
 from brain.adapters.adapter import Adapter
 from brain.brain import Brain
 from brain.routes import calls, events, health, home
+from brain.routes.paths import API, VERSION
 from brain.routes.refusals import EVERYWHERE, upstream_failed
 from brain.settings import Settings, of_file, tokens
 from brain.upstream import Upstream, UpstreamError, connect
-
-VERSION = "1"
-API = f"/api/v{VERSION}"
 
 
 def create_app(
@@ -79,9 +77,10 @@ def create_app(
         exception_handlers={UpstreamError: upstream_failed},
     )
     app.state.brain = brain
-    app.include_router(health.router(brain))
+    # They are tried in this order: what is asked most is first.
     for routes in (home.router(brain), calls.router(brain), events.router(brain)):
-        app.include_router(routes, prefix=API, responses=EVERYWHERE)
+        app.include_router(routes, responses=EVERYWHERE)
+    app.include_router(health.router(brain))
     for routes in pages(brain):
         app.include_router(routes)
     app.add_middleware(

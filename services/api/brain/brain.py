@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,8 @@ from brain.watch import Watch
 
 STALE_AFTER: Final = 3.0
 """How many times the age at which a report is asked anew it may have before it counts as old."""
+WAITED: Final = 0.8
+"""How much of an overview's deadline is spent waiting for a service. The rest is for writing it, to all who wait."""
 AS_WRITTEN: Final = 0.5
 """Seconds that an overview is handed out as it was written once: its ages are out by no more."""
 
@@ -54,7 +57,7 @@ class Brain:
             self.adapters,
             fresh_for=settings.fresh_for,
             look_deadline=settings.look_deadline,
-            deadline=settings.overview_deadline,
+            deadline=WAITED * settings.overview_deadline,
             clock=clock,
             now=now,
         )
@@ -65,6 +68,7 @@ class Brain:
         self._now = now
         self._began = clock()
         self._written: dict[Role, tuple[bytes, float]] = {}
+        self._writing: dict[Role, asyncio.Task[bytes]] = {}
 
     async def overview(self, role: Role) -> Overview:
         """The home, as this role may see it. Takes the overview's deadline at most."""
@@ -82,10 +86,21 @@ class Brain:
     async def written_overview(self, role: Role) -> bytes:
         """The same as JSON, written at most twice a second for a role, however many ask."""
         written = self._written.get(role)
-        if written is None or self._clock() - written[1] > AS_WRITTEN:
+        if written is not None and self._clock() - written[1] <= AS_WRITTEN:
+            return written[0]
+        writing = self._writing.get(role)
+        if writing is None:
+            self._writing[role] = writing = asyncio.create_task(self._write(role))
+        # Whoever goes away leaves it to the others who wait for it.
+        return await asyncio.shield(writing)
+
+    async def _write(self, role: Role) -> bytes:
+        try:
             text = (await self.overview(role)).model_dump_json().encode()
-            self._written[role] = written = (text, self._clock())
-        return written[0]
+            self._written[role] = text, self._clock()
+            return text
+        finally:
+            del self._writing[role]
 
     async def seen(self, role: Role) -> list[Seen]:
         """The services that this role may see."""

@@ -44,6 +44,8 @@ def configure(level: int = logging.INFO) -> None:
     """Let all loggers write this way, to standard output."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter())
+    # Each costs a system call or a search for every line, and none is told.
+    logging.logProcesses = logging.logThreads = logging.logMultiprocessing = False
     root = logging.getLogger()
     root.handlers, root.level = [handler], level
     # They tell whole addresses, with what is searched for.

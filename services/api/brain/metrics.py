@@ -32,11 +32,18 @@ class Metrics:
         )
         self.age = Gauge("brain_service_age_seconds", "Since it was looked at.", ["service"], registry=self.registry)
         self.listeners = Gauge("brain_listeners", "Who listens for changes.", registry=self.registry)
+        self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """A request was answered."""
-        self.requests.labels(route, method, str(status)).inc()
-        self.seconds.labels(route).observe(seconds)
+        # Finding them anew by their labels would take longer than counting.
+        found = self._answered.get((route, method, status))
+        if found is None:
+            found = self.requests.labels(route, method, str(status)), self.seconds.labels(route)
+            self._answered[route, method, status] = found
+        requests, took = found
+        requests.inc()
+        took.observe(seconds)
 
     def looked(self, service: str, verdict: Verdict | None, age: float) -> None:
         """What a service is like; None when nobody knows yet."""

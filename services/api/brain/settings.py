@@ -7,6 +7,7 @@ Secret changes in place. So no setting here is a secret, and any of them may be 
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network, IPv6Network
@@ -18,6 +19,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from brain.adapters.adapter import Role
 from brain.overview import Wanted
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Seconds = Annotated[float, Field(gt=0)]
@@ -169,7 +172,9 @@ def of_file(path: Path | None, read: Callable[[str], T], otherwise: T) -> Callab
         if changed:
             try:
                 kept = read(text) if text.strip() else otherwise
-            except ValueError:
+            except ValueError as error:
+                # What it says could be a piece of the file.
+                log.error("%s makes no sense (%s), and is taken for none", path, type(error).__name__)
                 kept = otherwise
         return kept
 

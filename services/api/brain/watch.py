@@ -87,6 +87,10 @@ class Watch:
         """How many listen."""
         return len(self._listeners)
 
+    def hears(self, queue: asyncio.Queue[Report]) -> bool:
+        """Whether a listener is still told of changes."""
+        return queue in self._listeners
+
     @contextmanager
     def listen(self) -> Iterator[asyncio.Queue[Report]]:
         """A queue of reports whose verdict or reasons aren't what they were. One that isn't read gets no more."""

@@ -45,19 +45,23 @@ class Keys:
         self._upstream = upstream
         self._clock = clock
         self._fresh = self._anew()
+        self._again: Fresh[Mapping[str, jwt.PyJWK]] | None = None
         self._asked_at = float("-inf")
 
     async def get(self, name: str) -> jwt.PyJWK:
         """The key of this name. Raises RefusedError: 401 when there is none, 503 when no keys can be had."""
         keys = await self._known()
-        if name not in keys and self._clock() - self._asked_at >= ASK_AGAIN_AFTER:
+        if name not in keys and (self._again or self._clock() - self._asked_at >= ASK_AGAIN_AFTER):
             self._asked_at = self._clock()
-            fresh = self._anew()
+            # All who come with the new key meanwhile wait for the one question.
+            again = self._again = self._again or self._anew()
             try:
-                keys = (await fresh.get()).value
-                self._fresh = fresh
+                keys = (await again.get()).value
+                self._fresh = again
             except (UpstreamError, TimeoutError):
                 pass
+            finally:
+                self._again = None
         if name not in keys:
             raise RefusedError(401, _FORGED)
         return keys[name]

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -42,9 +42,10 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = {
     "X-Frame-Options": "DENY",
 }
 """Of every answer that doesn't say otherwise itself."""
+_RAW: Final = tuple((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items())
 
-RefusalPage = Callable[[int, str], str]
-"""A refusal as a web page, of its status and its sentence."""
+RefusalPage = Callable[[int, str], tuple[str, str]]
+"""A refusal as a web page, of its status and its sentence, and the Content-Security-Policy of that page."""
 
 
 class Guard:
@@ -88,9 +89,8 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
+                there = {name for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(one for one in _RAW if one[0] not in there)]
             await send(message)
 
         try:
@@ -144,17 +144,18 @@ class Guard:
 
     async def _refuse(self, scope: Scope, send: Send, refused: RefusedError) -> None:
         as_page = self._page is not None and "text/html" in Headers(scope=scope).get("accept", "")
+        policy = SECURITY_HEADERS["Content-Security-Policy"]
         if self._page is not None and as_page:
-            body = self._page(refused.status, refused.words).encode()
+            text, policy = self._page(refused.status, refused.words)
+            body = text.encode()
         else:
             body = json.dumps({"detail": refused.words}).encode()
         headers = {
             "Content-Type": "text/html; charset=utf-8" if as_page else "application/json",
             "Content-Length": str(len(body)),
+            "Content-Security-Policy": policy,
             **(refused.headers or {}),
         }
-        if as_page:
-            headers["Content-Security-Policy"] = "default-src 'none'; style-src 'self'; img-src 'self'"
         if refused.status in (411, 413, 414):
             headers["Connection"] = "close"
         raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
@@ -166,13 +167,15 @@ class Guard:
         route = getattr(scope.get("route"), "path", None) or (scope["path"] if scope["path"] in OPEN else "")
         method = scope["method"] if scope["method"] in METHODS else "other"
         self._answered(route, method, status, seconds)
-        if route in OPEN and status == 200:
+        # What was answered is counted; what was refused, or failed, is written down.
+        level = logging.DEBUG if 200 <= status < 400 else logging.INFO
+        if not log.isEnabledFor(level):
             return
         identity: Identity | None = scope.get("state", {}).get("identity")
         fields: dict[str, Any] = {"route": route, "method": method, "status": status, "ms": round(seconds * 1000, 1)}
         if identity is not None:
             fields |= {"who": identity.who, "role": identity.role, "by": identity.by}
-        log.info("answered", extra={FIELDS: fields})
+        log.log(level, "answered", extra={FIELDS: fields})
 
 
 def asker(request: Request) -> Identity:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Final
 
 from starlette.datastructures import Headers
 
@@ -19,7 +20,12 @@ from brain.access.identity import Identity, RefusedError, Roles, only
 
 log = logging.getLogger(__name__)
 
-LOGIN = "Tailscale-User-Login"
+LOGIN: Final = "Tailscale-User-Login"
+OF_CLOUDFLARE: Final = ("Cf-Ray", "Cf-Connecting-Ip", "Cdn-Loop")
+"""Cloudflare puts these on all that it forwards, and nobody can keep it from that. So where the tunnel's pods have
+addresses among the proxies', what an internet visitor writes into a request still isn't believed.
+https://developers.cloudflare.com/fundamentals/reference/http-headers/
+"""
 
 
 class Tailnet:
@@ -33,6 +39,9 @@ class Tailnet:
         """Who it is; None when the headers say nothing, or aren't to be believed. Raises RefusedError."""
         login = only(headers, LOGIN)
         if not login:
+            return None
+        if any(name in headers for name in OF_CLOUDFLARE):
+            log.warning("identity headers of the tailnet on a request that came through Cloudflare")
             return None
         if not self.is_proxy(address):
             log.warning("identity headers of the tailnet from an address that isn't its proxy's")

@@ -16,6 +16,7 @@ from brain.access.guard import asker
 from brain.access.identity import RefusedError
 from brain.adapters.adapter import Adapter, Call
 from brain.brain import Brain
+from brain.routes.paths import API
 from brain.routes.refusals import FAILURES, NOT_FOR_YOU
 
 FOLDERS: Final[Mapping[str, str]] = {"photos": "/media/photos", "video": "/media/video"}
@@ -30,7 +31,7 @@ def path_of(call: Call) -> str:
 
 def router(brain: Brain) -> APIRouter:
     """A route for every call."""
-    routes = APIRouter()
+    routes = APIRouter(prefix=API)
     for adapter, call in brain.calls.values():
         routes.add_api_route(
             path_of(call),

@@ -17,6 +17,7 @@ from brain.access.guard import asker
 from brain.access.identity import RefusedError
 from brain.adapters.adapter import Role
 from brain.brain import Brain
+from brain.routes.paths import API
 from brain.verdict import Report
 
 QUIET_FOR: Final = 15.0
@@ -29,7 +30,7 @@ QUIET: Final = b": nothing new\n\n"
 
 def router(brain: Brain) -> APIRouter:
     """The route."""
-    routes = APIRouter(tags=["home"])
+    routes = APIRouter(prefix=API, tags=["home"])
 
     @routes.get(
         "/events",
@@ -65,7 +66,7 @@ async def changes(brain: Brain, role: Role, quiet_for: float = QUIET_FOR) -> Asy
             else:
                 if role in brain.watch.adapters[report.service].roles:
                     yield event(report)
-            if queue.full():
+            if not brain.watch.hears(queue):
                 return
 
 

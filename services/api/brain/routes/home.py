@@ -17,6 +17,7 @@ from brain.found import Found
 from brain.gathering import Seen
 from brain.overview import Overview, Tile
 from brain.routes.calls import path_of
+from brain.routes.paths import API
 from brain.routes.refusals import NOT_FOR_YOU, NOT_THERE
 from brain.verdict import Record
 
@@ -55,7 +56,7 @@ class ExposureDocument(Record):
 
 def router(brain: Brain) -> APIRouter:
     """The routes."""
-    routes = APIRouter(tags=["home"])
+    routes = APIRouter(prefix=API, tags=["home"])
 
     @routes.get("/overview", response_model=Overview)
     async def overview(request: Request) -> Response:
@@ -103,7 +104,7 @@ def router(brain: Brain) -> APIRouter:
                 name=call.name,
                 what=call.what,
                 service=adapter.name,
-                path=f"/api/v1{path_of(call)}",
+                path=f"{API}{path_of(call)}",
                 arguments=call.arguments.model_json_schema(),
                 result=call.result.model_json_schema(mode="serialization"),
             )
