@@ -13,7 +13,7 @@ SOURCES := .ci __main__.py adoption components exposure home pages policies poli
 SOURCES := $(wildcard $(SOURCES))
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview preflight adopt down reset status render exposure tour policy-report policies-doc references doctor test test-fast lint format bench schema drop-go-caches toolchain venv told only-a-twin
+.PHONY: help up preview preflight adopt down reset status render exposure api tour policy-report policies-doc references doctor test test-fast lint format bench schema drop-go-caches toolchain venv told only-a-twin
 
 help: ## What there is to type
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -69,6 +69,10 @@ ifeq ($(STACK),twin)
 else
 	@$(BIN)/python -m home exposure Pulumi.$(STACK).yaml --html $(ARGS)
 endif
+
+api: venv ## The API and its page, before a little home on this machine; the twin's cluster too, if it is up
+	@mkdir -p build && $(BIN)/python -m home exposure Pulumi.homelab.yaml --json > build/exposure.json
+	@PYTHONPATH=services/api exec $(BIN)/python -m demo --exposure build/exposure.json $(ARGS)
 
 tour: venv ## A page about the home, without an engine: rooms, fit, policy findings
 	@$(BIN)/python -m tour --stack $(if $(filter twin,$(STACK)),homelab,$(STACK)) $(ARGS)

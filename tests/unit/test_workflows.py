@@ -280,11 +280,12 @@ class Machine:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    """A machine with a Python that is new enough, and with what tests start."""
+    """A machine with a Python that is new enough, and with the programs that tests start."""
     machine = Machine(tmp_path)
     machine.add("postgres")
     machine.add("redis-server")
     machine.add("chromium")
+    machine.add("node")
     machine.add("npm")
     (machine.bin / "python3").write_text(f'#!/usr/bin/env bash\nexec "{sys.executable}" "$@"\n')
     (machine.bin / "python3").chmod(0o755)
@@ -344,6 +345,18 @@ def test_ci_installs_the_servers_that_tests_start_and_starts_none(machine: Machi
     did = [line for line in log if not line.startswith("sudo")]
     assert did[1:3] == ["apt-get install -qy --no-install-recommends redis-server", "may start: 101"]
     assert not machine.policy.exists()
+
+
+@pytest.mark.parametrize("program", ["node", "npm"])
+def test_ci_installs_what_runs_the_official_clients(machine: Machine, program: str) -> None:
+    machine.add("git")
+    machine.add("make")
+    (machine.bin / program).unlink()
+    machine.add("sudo", '[[ $1 == -n ]] && shift; exec "$@"')
+    machine.add("apt-get")
+    code, said, log = machine.run(CI="true")
+    assert code == 0, said
+    assert "apt-get install -qy --no-install-recommends nodejs npm" in log
 
 
 def test_ci_leaves_a_machine_as_it_was_when_installing_fails(machine: Machine) -> None:

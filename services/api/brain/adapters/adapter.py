@@ -1,6 +1,7 @@
 """What an adapter is: one service, asked in its own way, answering in ours.
 
-A new service is one module with a class of this shape, and a line in `adapters/__init__.py`.
+A new service is one module with a class of this shape, best made of `service.Service`; its name in
+`adapters/__init__.py`; and in `brain/services.py`, when there is one.
 """
 
 from __future__ import annotations

@@ -1,0 +1,360 @@
+"""What each adapter makes of each way in which its service can fail: the verdict, the words, and nothing that leaks.
+
+Each fault is tried twice, with real connections to a server that misbehaves: on the first question, and on all later
+ones, the first having been answered as it should be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from brain.adapters import Adapter, Immich, Jellyfin, Kubernetes, Prometheus
+from brain.adapters.faults import AT_THE_DOOR, OF_A_PART
+from brain.adapters.jellyfin import authorization
+from brain.upstream import Kind, Upstream, connect
+from brain.verdict import Report, Verdict
+from tests.services.api import misbehaving
+from tests.services.api.misbehaving import Connection, Reply, answer, certificate, html, serving, unused_port
+
+pytestmark = pytest.mark.anyio
+
+KEY: Final = "key-that-nobody-may-see"
+SECRET: Final = "what-a-body-says-that-nobody-may-see"
+SET_KEY: Final = "the command that sets it"
+SHORT: Final = 0.3
+"""Seconds that whoever doesn't answer is given."""
+LONG: Final = 10.0
+"""The same for whoever answers at once, if not well: a busy machine changes nothing."""
+ENDLESS: Final = frozenset({"hang", "slow drip"})
+DAY: Final = timedelta(days=1)
+
+DOWN, DEGRADED, UNKNOWN, HEALTHY = Verdict.DOWN, Verdict.DEGRADED, Verdict.UNKNOWN, Verdict.HEALTHY
+
+
+def leaking(status: int, **headers: str) -> Reply:
+    """An error whose body says what must not be told."""
+    return answer({"message": SECRET, "key": KEY}, status=status, headers=headers)
+
+
+# What a service does; the verdict if it does so from the first question on; the one if only to later ones; and words of
+# both reasons.
+FAULTS: Final[Mapping[str, tuple[Reply, Verdict, Verdict, str]]] = {
+    "reset": (misbehaving.reset, DOWN, DEGRADED, "broke the connection off before it answered"),
+    "closed": (misbehaving.closed, DOWN, DEGRADED, "broke the connection off before it answered"),
+    "hang": (misbehaving.hang, DOWN, DEGRADED, "gave no whole answer within"),
+    "slow drip": (misbehaving.slow_drip, DOWN, DEGRADED, "gave no whole answer within"),
+    "cut off": (misbehaving.cut_off, DOWN, DEGRADED, "broke off in the middle of its answer"),
+    "not HTTP": (misbehaving.not_http, DOWN, DEGRADED, "something other than HTTP"),
+    "401": (leaking(401), UNKNOWN, UNKNOWN, "doesn't know the key"),
+    "403": (leaking(403), UNKNOWN, UNKNOWN, "doesn't allow the key"),
+    "404": (leaking(404), DOWN, DEGRADED, "has nothing where this was asked"),
+    "429": (leaking(429, **{"Retry-After": "30"}), DEGRADED, DEGRADED, "asks to be left alone for"),
+    "500": (leaking(500), DOWN, DEGRADED, "failed to answer (HTTP 500)"),
+    "HTML": (html(), DOWN, DEGRADED, ""),
+    "truncated JSON": (misbehaving.truncated_json(), DOWN, DEGRADED, ""),
+    "100 MB": (misbehaving.giant(says_so=False), DOWN, DEGRADED, "is larger than the"),
+    "100 MB that says so": (misbehaving.giant(says_so=True), DOWN, DEGRADED, "is larger than the"),
+    "wrong schema": (answer({"status": SECRET, "items": 7, "alerts": KEY}), DOWN, DEGRADED, ""),
+    "wrong kind of schema": (answer([SECRET, 3]), DOWN, DEGRADED, ""),
+}
+# Two services answer their first question in words, not data, which these faults aren't told from by their kind.
+IN_WORDS: Final = {"jellyfin": "doesn't say that it is healthy", "prometheus": "doesn't say that it is ready"}
+IN_DATA: Final = {
+    "HTML": "answers with a web page in place of data",
+    "truncated JSON": "answer ends in the middle",
+    "wrong schema": "answers in a shape that isn't known here",
+    "wrong kind of schema": "answers in a shape that isn't known here",
+}
+
+GOOD_DOORS: Final[Mapping[str, Mapping[str, Reply]]] = {
+    "immich": {
+        "/api/server/ping": answer({"res": "pong"}),
+        "/api/server/version": answer({"major": 3, "minor": 2, "patch": 4}),
+    },
+    "jellyfin": {
+        "/health": answer(body=b"Healthy", headers={"Content-Type": "text/plain"}),
+        "/System/Info/Public": answer({"Version": "12.1.0"}),
+    },
+    "kubernetes": {"/version": answer({"gitVersion": "v1.33.6+k3s1"})},
+    "prometheus": {"/-/ready": answer(body=b"Prometheus Server is Ready.\n")},
+}
+ADAPTERS: Final = tuple(GOOD_DOORS)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def adapter(name: str, url: str, deadline: float, ca_file: str | None) -> tuple[Adapter, Callable[[], Any]]:
+    """The adapter that asks there, and what closes its connections."""
+    client = connect(ca_file=ca_file)
+    headers = {
+        "immich": lambda: {"x-api-key": KEY},
+        "jellyfin": lambda: authorization(KEY),
+        "kubernetes": lambda: {"Authorization": f"Bearer {KEY}"},
+        "prometheus": dict,
+    }[name]
+
+    def upstream() -> Upstream:
+        return Upstream(name.title(), url, client=client, headers=headers, deadline=deadline)
+
+    made: Mapping[str, Callable[[], Adapter]] = {
+        "immich": lambda: Immich(upstream(), now=now, has_key=lambda: True, set_key=SET_KEY),
+        "jellyfin": lambda: Jellyfin(upstream(), now=now, has_key=lambda: True, set_key=SET_KEY),
+        "kubernetes": lambda: Kubernetes(upstream(), now=now, remedy=f"See {SET_KEY}."),
+        "prometheus": lambda: Prometheus(upstream(), now=now),
+    }
+    return made[name](), client.aclose
+
+
+@asynccontextmanager
+async def looking(name: str, url: str, *, deadline: float = LONG, ca_file: str | None = None) -> AsyncIterator[Adapter]:
+    made, close = adapter(name, url, deadline, ca_file)
+    try:
+        yield made
+    finally:
+        await close()
+
+
+def after_the_door(name: str, fault: Reply) -> Reply:
+    """The first questions answered well, every later one not."""
+    doors = GOOD_DOORS[name]
+
+    async def reply(connection: Connection) -> None:
+        path = connection.request.split(b" ", 2)[1].decode().split("?")[0]
+        await doors.get(path, fault)(connection)
+
+    return reply
+
+
+def holds_no_secret(report: Report) -> None:
+    told = report.model_dump_json()
+    assert KEY not in told
+    assert SECRET not in told
+    assert "127.0.0.1" not in told
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("name", ADAPTERS)
+async def test_a_service_that_fails_from_the_first_question_on(name: str, fault: str) -> None:
+    reply, verdict, _, words = FAULTS[fault]
+    deadline = SHORT if fault in ENDLESS else LONG
+    async with serving(reply) as server, looking(name, server.url, deadline=deadline) as looked:
+        began = time.monotonic()
+        report = await looked.look()
+        took = time.monotonic() - began
+    expected = words or (IN_WORDS.get(name) or IN_DATA[fault])
+    assert report.verdict is verdict, report.reasons
+    assert len(report.reasons) == 1
+    assert expected in report.reasons[0]
+    if name == "kubernetes" and fault in ("401", "403"):
+        assert SET_KEY in report.reasons[0]
+    holds_no_secret(report)
+    assert took < deadline + 1
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("name", ADAPTERS)
+async def test_a_service_that_is_up_and_fails_at_everything_else(name: str, fault: str) -> None:
+    reply, _, verdict, words = FAULTS[fault]
+    deadline = SHORT if fault in ENDLESS else LONG
+    standin = after_the_door(name, reply)
+    async with serving(standin) as server, looking(name, server.url, deadline=deadline) as looked:
+        began = time.monotonic()
+        report = await looked.look()
+        took = time.monotonic() - began
+    expected = words or IN_DATA[fault]
+    assert report.verdict is verdict, report.reasons
+    assert any(expected in one for one in report.reasons), report.reasons
+    if verdict is UNKNOWN and name != "prometheus":
+        assert all(SET_KEY in one for one in report.reasons), report.reasons
+    holds_no_secret(report)
+    # Everything later is asked at once: one deadline for all of it.
+    assert took < 2 * deadline + 1
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+async def test_a_service_that_isn_t_running(name: str) -> None:
+    async with looking(name, f"http://127.0.0.1:{unused_port()}") as looked:
+        report = await looked.look()
+    assert report.verdict is DOWN
+    assert report.reasons == (f"{name.title()} refuses connections: nothing listens there.",)
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "words"),
+    [(-2 * DAY, -DAY, "has expired"), (DAY, 2 * DAY, "isn't valid yet: its clock or this one is wrong")],
+    ids=["expired", "not valid yet"],
+)
+@pytest.mark.parametrize("name", ADAPTERS)
+async def test_a_service_whose_certificate_is_of_another_time(
+    name: str, begins: timedelta, ends: timedelta, words: str, tmp_path: Path
+) -> None:
+    made = certificate(tmp_path, begins=begins, ends=ends)
+    async with (
+        serving(answer({}), tls=made.context) as server,
+        looking(name, server.url, ca_file=made.ca_file) as looked,
+    ):
+        report = await looked.look()
+    assert report.verdict is DOWN
+    assert words in report.reasons[0]
+    assert server.requests == [], "nothing was sent to it"
+    holds_no_secret(report)
+
+
+AHEAD: Final = (datetime.now(UTC) + timedelta(hours=3)).isoformat()
+SKEWED: Final[Mapping[str, Mapping[str, Reply]]] = {
+    "immich": {
+        "/api/server/statistics": answer({"photos": 1, "videos": 0, "usage": 1}),
+        "/api/server/storage": answer({"diskSizeRaw": 10, "diskUseRaw": 1, "diskAvailableRaw": 9}),
+        "/api/queues": answer([]),
+        "/api/libraries": answer(
+            [{"name": "NAS", "assetCount": 1, "importPaths": ["/nas"], "refreshedAt": AHEAD}],
+        ),
+        "/api/admin/integrity/summary": answer({"missing_file": 0, "checksum_mismatch": 0}),
+    },
+    "kubernetes": {
+        "/api/v1/nodes": answer(
+            {
+                "metadata": {},
+                "items": [
+                    {
+                        "metadata": {"name": "one"},
+                        "status": {
+                            "nodeInfo": {"kubeletVersion": "v1.33.6+k3s1"},
+                            "conditions": [{"type": "Ready", "status": "True"}],
+                        },
+                    }
+                ],
+            }
+        ),
+        "/api/v1/pods": answer(
+            {
+                "metadata": {},
+                "items": [
+                    {
+                        "metadata": {"name": "a", "namespace": "b", "creationTimestamp": AHEAD},
+                        "spec": {},
+                        "status": {"phase": "Running"},
+                    }
+                ],
+            }
+        ),
+        "/api/v1/persistentvolumeclaims": answer({"metadata": {}, "items": []}),
+        "/apis/apps/v1/deployments": answer({"metadata": {}, "items": []}),
+    },
+    "prometheus": {
+        "/api/v1/alerts": answer(
+            {
+                "status": "success",
+                "data": {
+                    "alerts": [
+                        {
+                            "labels": {"alertname": "Some", "severity": "info"},
+                            "annotations": {"summary": "Some."},
+                            "state": "firing",
+                            "activeAt": AHEAD,
+                        }
+                    ]
+                },
+            }
+        ),
+        "/api/v1/query": answer({"status": "success", "data": {"resultType": "vector", "result": []}}),
+    },
+    # Nothing that Jellyfin tells of how it is has a time in it.
+    "jellyfin": {
+        "/System/Info": answer({"HasPendingRestart": False}, headers={"Date": "Thu, 01 Jan 1970 00:00:00 GMT"}),
+        "/Items/Counts": answer({"MovieCount": 1}),
+        "/Sessions": answer([]),
+        "/System/Info/Storage": answer({"Libraries": []}),
+    },
+}
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+async def test_a_service_whose_clock_is_ahead(name: str) -> None:
+    paths = SKEWED[name]
+
+    async def reply(connection: Connection) -> None:
+        path = connection.request.split(b" ", 2)[1].decode().split("?")[0]
+        await paths[path](connection)
+
+    async with serving(after_the_door(name, reply)) as server, looking(name, server.url) as looked:
+        report = await looked.look()
+    if name == "jellyfin":
+        assert (report.verdict, report.reasons) == (HEALTHY, ())
+    else:
+        assert report.verdict is DEGRADED
+        assert report.reasons == ("Its clock is 2 hours ahead of this one, or this one is behind.",)
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "words"),
+    [
+        ("immich", "/api/server/storage", "can't reach its library: the photos' folder isn't mounted"),
+        ("jellyfin", "/System/Info/Storage", "can't reach its libraries: their folders don't answer"),
+    ],
+)
+async def test_a_share_that_doesn_t_answer_any_more_is_told_from_a_service_that_doesn_t(
+    name: str, path: str, words: str
+) -> None:
+    well = {**SKEWED[name], "/api/libraries": answer([])}
+
+    async def reply(connection: Connection) -> None:
+        asked = connection.request.split(b" ", 2)[1].decode().split("?")[0]
+        await (misbehaving.hang if asked == path else well[asked])(connection)
+
+    async with serving(after_the_door(name, reply)) as server, looking(name, server.url, deadline=SHORT) as looked:
+        report = await looked.look()
+    assert report.verdict is DEGRADED
+    assert len(report.reasons) == 1
+    assert words in report.reasons[0]
+    standin = after_the_door(name, misbehaving.hang)
+    async with serving(standin) as server, looking(name, server.url, deadline=SHORT) as looked:
+        silent = await looked.look()
+    assert silent.verdict is DEGRADED
+    assert not any("can't reach" in one for one in silent.reasons), "nothing is known of the folder then"
+
+
+@pytest.mark.parametrize("fault", ["hang", "slow drip", "500", "100 MB", "HTML"])
+async def test_one_that_fails_neither_slows_nor_changes_the_others(fault: str) -> None:
+    from tests.services.api.standins import (
+        a_jellyfin,
+        a_prometheus,
+        an_immich,
+        immich_adapter,
+        jellyfin_adapter,
+        prometheus_adapter,
+    )
+
+    others: list[Adapter] = [
+        immich_adapter(an_immich("3.2.4").application),
+        jellyfin_adapter(a_jellyfin("12.1.0").application),
+        prometheus_adapter(a_prometheus().application),
+    ]
+    alone = [await one.look() for one in others]
+    done: dict[str, float] = {}
+
+    async def timed(one: Adapter) -> Report:
+        report = await one.look()
+        done[one.name] = time.monotonic()
+        return report
+
+    async with serving(FAULTS[fault][0]) as server, looking("kubernetes", server.url, deadline=2) as failing:
+        failed, *together = await asyncio.gather(timed(failing), *map(timed, others))
+    assert failed.verdict is DOWN
+    assert together == alone
+    if fault in ("hang", "slow drip"):
+        assert max(done[one.name] for one in others) < done["kubernetes"]
+
+
+def test_every_kind_of_fault_has_its_verdict() -> None:
+    assert set(AT_THE_DOOR) == set(OF_A_PART) == set(Kind)
