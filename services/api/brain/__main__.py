@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import uvicorn
 from fastapi import FastAPI
 
 from brain.app import create_app
 from brain.services import watched
+from brain.serving import serve
 from brain.settings import Settings
 
 
@@ -19,15 +19,7 @@ def application(settings: Settings) -> FastAPI:
 def main() -> None:
     """Serve until told to stop."""
     settings = Settings()
-    uvicorn.run(
-        application(settings),
-        host=settings.host,
-        port=settings.port,
-        # Whoever is in front is known by its address, which nobody may write over.
-        proxy_headers=False,
-        server_header=False,
-        access_log=False,
-    )
+    serve(application(settings), settings)
 
 
 if __name__ == "__main__":
