@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from tests.twin.tiny import wait_until
+from tests.twin.objects import eventually
 from twin.api import Api
 from twin.cluster import Twin
 from twin.engine import Engine, EngineError
@@ -77,7 +77,8 @@ class Deployed:
 
         up = threading.Thread(target=doomed)
         up.start()
-        wait_until(moment)
+        # As long as an `up` of the whole home may take on a busy machine.
+        eventually(moment, seconds=180)
         [lock] = (self.twin.state / "pulumi").rglob("locks/**/*.json")
         os.kill(json.loads(lock.read_text())["pid"], signal.SIGKILL)
         up.join()
