@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,9 +55,30 @@ class Plain:
             assert self.pulumi("config", "set", "--secret", f"homebrain:{secret.key}", value).returncode == 0
 
     def pulumi(self, *args: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["pulumi", *args], cwd=self.project, env=self.environment, capture_output=True, text=True, timeout=300
+        """Run it to its end. One that hangs is interrupted, as a person would, and what it said so far is given back."""
+        process = subprocess.Popen(
+            ["pulumi", *args],
+            cwd=self.project,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
+        try:
+            out, errors = process.communicate(timeout=240)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+            try:
+                out, errors = process.communicate(timeout=30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                out, errors = process.communicate()
+            return subprocess.CompletedProcess(process.args, HUNG, out, errors)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
+
+
+HUNG = -1000
+"""The exit code of a command that had to be interrupted."""
 
 
 @pytest.fixture(scope="module")
