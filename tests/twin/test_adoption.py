@@ -227,8 +227,8 @@ def test_the_next_up_changes_what_was_shown_and_keeps_every_object(living: Livin
     living.shell.environment["PULUMI_K8S_ENABLE_PATCH_FORCE"] = "true"
     up = living.shell.pulumi("up", "-s", "homelab", "--yes", "--skip-preview")
     if up.returncode == HUNG:
-        # The provider waits for a Deployment by what it sees of it. In two whole runs of all tests, and never when this
-        # file ran alone, it saw no end; the Deployment was in the state already. The next `up` has to find it done.
+        # In two whole runs of all tests, and never when this file ran alone, the provider waited for the Deployment
+        # without end. Why isn't known yet. The next `up` has to come to the same end.
         living.shell.pulumi("cancel", "-s", "homelab", "--yes")
         up = living.shell.pulumi("up", "-s", "homelab", "--yes", "--skip-preview")
     assert up.returncode == 0, up.stdout + up.stderr

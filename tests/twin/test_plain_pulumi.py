@@ -55,7 +55,7 @@ class Plain:
             assert self.pulumi("config", "set", "--secret", f"homebrain:{secret.key}", value).returncode == 0
 
     def pulumi(self, *args: str) -> subprocess.CompletedProcess[str]:
-        """Run it to its end. One that hangs is interrupted, as a person would, and what it said so far is given back."""
+        """Run it to its end. One that hangs is interrupted, as a person would do; what it said so far is given back."""
         process = subprocess.Popen(
             ["pulumi", *args],
             cwd=self.project,
