@@ -1,9 +1,7 @@
-"""What the program plans to run, as far as it matters for who reaches what. Imports nothing of ours but problems."""
+"""What the program plans to run, as far as it matters for who reaches what. Of ours, it imports `home.program`."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
@@ -12,9 +10,8 @@ from typing import Any, Literal
 
 import yaml
 
-from home.problems import HomeError, Problem
+from home import program
 
-_ROOT = Path(__file__).resolve().parents[2]
 _PLANNER = "components.connections"
 
 
@@ -80,14 +77,9 @@ def name_of(stack_file: str | Path) -> str:
 def planned(stack_file: str | Path) -> tuple[Planned, ...]:
     """What the program plans for the home in a stack's config file.
 
-    In a process of its own, since a home must not import the program. Raises HomeError with what that said when it
-    failed.
+    Raises HomeError like `home.program.ask`.
     """
-    command = [sys.executable, "-m", _PLANNER, str(Path(stack_file).resolve())]
-    run = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False)
-    if run.returncode != 0:
-        raise HomeError([Problem("", f"the program could not plan this home: {run.stderr.strip()}")])
-    return planned_of(yaml.safe_load_all(run.stdout))
+    return planned_of(yaml.safe_load_all(program.ask(_PLANNER, stack_file)))
 
 
 def planned_of(documents: Iterable[Mapping[str, Any]]) -> tuple[Planned, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +9,10 @@ from typing import Any
 
 import yaml
 
+from home import program
 from home.fit.demands import Object
 from home.problems import HomeError, Problem
 
-_ROOT = Path(__file__).resolve().parents[2]
 _PLANNER = "components.demands"
 
 
@@ -35,14 +34,9 @@ def read(place: str) -> list[Object]:
 def planned(stack_file: str) -> list[Object]:
     """The controllers that the program plans for the home in a stack's config file.
 
-    In a process of its own, since a home must not import the program. Raises HomeError with what that said when it
-    failed.
+    Raises HomeError like `home.program.ask`.
     """
-    command = [sys.executable, "-m", _PLANNER, str(Path(stack_file).resolve())]
-    run = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False)
-    if run.returncode != 0:
-        raise HomeError([Problem("", f"the program could not plan this home: {run.stderr.strip()}")])
-    return list(_documents(f"python -m {_PLANNER}", run.stdout))
+    return list(_documents(f"python -m {_PLANNER}", program.ask(_PLANNER, stack_file)))
 
 
 def _documents(source: str, text: str) -> Iterator[Object]:
