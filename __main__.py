@@ -9,13 +9,14 @@ import pulumi_tailscale as tailscale
 
 import home
 from components import settings, tailnet_policy
+from components.api import Api, ApiArgs, people
 from components.cluster import Cluster, ClusterArgs
 from components.demands import controllers
 from components.gpu import Gpu, GpuArgs
 from components.immich import Immich, ImmichArgs
 from components.jellyfin import Jellyfin, JellyfinArgs
 from components.monitoring.room import Monitoring, MonitoringArgs
-from components.names import GPU, MEDIA, NOTIFICATIONS, PHOTOS, STORAGE, TAILNET, TUNNEL
+from components.names import BRAIN, GPU, MEDIA, NOTIFICATIONS, PHOTOS, STORAGE, TAILNET, TUNNEL
 from components.ntfy import Ntfy, NtfyArgs
 from components.plan import plan
 from components.storage import Storage, StorageArgs
@@ -27,7 +28,7 @@ with settings.mistakes_told():
     here = home.load(settings.values())
     rooms = plan(here, home.versions.load())
     fits = fit.require(here, fit.demands_of(controllers(rooms.workloads)))
-secrets = settings.secrets(home.secrets.required(here))
+secrets = settings.secrets(home.secrets.required(here), home.secrets.welcome(here))
 
 cluster_provider = kubernetes.Provider(
     "cluster",
@@ -114,6 +115,7 @@ if here.apps.ntfy and rooms.ntfy:
     pulumi.export("ntfy", {"url": ntfy.url, "user": "owner", "password": ntfy.password})
 
 # Metrics, alerts, logs and dashboards.
+monitoring = None
 if here.apps.monitoring and rooms.monitoring:
     monitoring = Monitoring(
         "monitoring",
@@ -134,6 +136,7 @@ if here.apps.monitoring and rooms.monitoring:
     pulumi.export("monitoring", {"url": monitoring.url, "user": "admin", "password": monitoring.password})
 
 # The public door, a Cloudflare tunnel: the only way in from the internet.
+public_door = None
 if here.domain and rooms.connector:
     # Here and not above: importing Cloudflare's package takes seconds, and not every home has this door.
     import pulumi_cloudflare as cloudflare
@@ -181,5 +184,23 @@ if home.doors.is_in_a_tailnet(here):
         ),
     )
     pulumi.export("tailnet", tailnet_door.urls)
+
+# One place that tells whether the home is all right, for people and programs. It knows the doors, to know who asks.
+if here.apps.api and rooms.api:
+    api = Api(
+        "api",
+        ApiArgs(
+            server=rooms.api,
+            roles=people(here),
+            programs=here.apps.api.programs,
+            keys={app: secrets[one.key] for app, one in home.secrets.API_KEYS.items() if one.key in secrets},
+            prometheus=monitoring.token if monitoring else None,
+            sign_in=public_door.sign_in.get("api") if public_door else None,
+            namespace=cluster.namespaces[BRAIN],
+            generated=generated,
+        ),
+        opts=in_cluster,
+    )
+    pulumi.export("api", {"url": api.url, "tokens": api.tokens})
 
 pulumi.export("fit", fit.brief(fits))

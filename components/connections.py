@@ -1,24 +1,25 @@
 """What the plan's pods talk to and who is let in to them, for `home.exposure` to draw the map of who reaches what.
 
-    python -m components.connections [FILE]
-
-writes it as YAML, a document for each workload, which is how `python -m home exposure` learns of it: `home` imports
+`python -m components connections` writes it, which is how `python -m home exposure` learns of it: `home` imports
 nothing from here. It comes from the plan alone, like `components.demands`.
 """
 
 from __future__ import annotations
 
-import sys
+import json
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-import yaml
-
-import home
 from components.flows import API_SERVER_PORT, Flow, ToAddress, ToApiServer, ToInternet, ToWorkload
 from components.manifests import Manifest
 from components.network import PRIVATE_RANGES
-from components.plan import Plan, plan
 from components.workload import Workload
+from exposure.shape import as_data
+from home import Home
+from home.exposure import expected, planned_of
+
+if TYPE_CHECKING:
+    from components.plan import Plan
 
 
 def connections(rooms: Plan) -> list[Manifest]:
@@ -59,6 +60,11 @@ def connections(rooms: Plan) -> list[Manifest]:
     ]
 
 
+def exposure_map(home: Home, rooms: Plan) -> str:
+    """The map of who reaches what, as JSON: as `python -m home exposure --json` prints it."""
+    return json.dumps(as_data(expected(home, planned_of(connections(rooms)))), indent=1) + "\n"
+
+
 def _leaving(workload: Workload) -> Iterator[Manifest]:
     for flow in workload.talks_to:
         if found := _outward(flow):
@@ -75,18 +81,3 @@ def _outward(flow: Flow) -> Manifest | None:
         case ToApiServer(_, cidrs):
             return {"ranges": list(cidrs), "tcp": [API_SERVER_PORT]}
     return None
-
-
-def main() -> int:
-    """Write the connections of the home in a stack's config file; 1 when its description is wrong."""
-    try:
-        here = home.load_file(sys.argv[1] if len(sys.argv) > 1 else "Pulumi.homelab.yaml")
-        yaml.safe_dump_all(connections(plan(here, home.versions.load())), sys.stdout)
-    except home.HomeError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

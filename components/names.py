@@ -17,6 +17,7 @@ MONITORING: Final = "monitoring"
 # What watches from inside each machine: it sees the machine's folders, so it lives apart from the rest.
 NODE_AGENTS: Final = "node-agents"
 NOTIFICATIONS: Final = "notifications"
+BRAIN: Final = "brain"
 
 # Where K3s puts pods, and so where requests through a door come from. Services are in 10.43.0.0/16.
 POD_NETWORK: Final = "10.42.0.0/16"
@@ -46,6 +47,8 @@ LABEL_POD_SECURITY: Final = "pod-security.kubernetes.io"
 ANNOTATION_DEVIATION: Final = "homebrain.io/deviation"
 # Changes when a file of the pod changes, and so rolls the pod.
 ANNOTATION_CONFIG: Final = "homebrain.io/config"
+# What else the pod was told when it started; changes when that does, and so rolls it.
+ANNOTATION_TOLD: Final = "homebrain.io/told"
 # What a pod takes of its node's GPU: memory at its peak, and how many processes hold a CUDA context besides.
 ANNOTATION_VRAM: Final = "homebrain.io/vram"
 ANNOTATION_GPU_PROCESSES: Final = "homebrain.io/gpu-processes"

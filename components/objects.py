@@ -145,8 +145,8 @@ def _pod_spec(workload: Workload) -> Manifest:
         spec["initContainers"] = [_container(one, workload) for one in workload.init_containers]
     if volumes := _volumes(workload):
         spec["volumes"] = [{"name": name, **_volume_source(volume, workload)} for name, volume in volumes.items()]
-    if workload.nodes:
-        spec["affinity"] = {"nodeAffinity": _node_affinity(workload.nodes)}
+    if affinity := _node_affinity(workload):
+        spec["affinity"] = {"nodeAffinity": affinity}
     if workload.replicas > 1:
         # Preferred, not demanded: with one node in service, all replicas run there.
         spec["topologySpreadConstraints"] = [
@@ -302,9 +302,23 @@ def _volume_source(volume: Volume, workload: Workload) -> Manifest:
             return {"hostPath": {"path": path, "type": kind}}
 
 
-def _node_affinity(nodes: tuple[str, ...]) -> Manifest:
-    hostname = {"key": names.LABEL_HOSTNAME, "operator": "In", "values": list(nodes)}
-    return {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": [hostname]}]}}
+def _node_affinity(workload: Workload) -> Manifest:
+    affinity: Manifest = {}
+    if workload.nodes:
+        hostname = {"key": names.LABEL_HOSTNAME, "operator": "In", "values": list(workload.nodes)}
+        affinity["requiredDuringSchedulingIgnoredDuringExecution"] = {
+            "nodeSelectorTerms": [{"matchExpressions": [hostname]}]
+        }
+    if workload.prefers:
+        hostname = {"key": names.LABEL_HOSTNAME, "operator": "In", "values": [workload.prefers]}
+        anywhere = {"key": names.LABEL_HOSTNAME, "operator": "Exists"}
+        # The scheduler takes the sum of a node's weights as a share of the highest sum. With the preferred node alone,
+        # all others would be worth nothing beside it, and replicas would gather there: its weight and that of their
+        # spreading are the same. So the others are worth half.
+        affinity["preferredDuringSchedulingIgnoredDuringExecution"] = [
+            {"weight": 1, "preference": {"matchExpressions": [one]}} for one in (hostname, anywhere)
+        ]
+    return affinity
 
 
 def _writes_to_a_claim(workload: Workload) -> bool:

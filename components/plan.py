@@ -2,7 +2,8 @@
 
 The cluster base needs to know all of it at once: a namespace's Pod Security level follows from the workloads in it, and
 who may talk to whom from what they all say. The doors need to know all of it too: each room says its front, the home
-says who may come in to it, and the doors lead there. Monitoring comes last: it asks everything else how it is.
+says who may come in to it, and the doors lead there. Monitoring comes late: it asks everything else how it is. Last,
+the API is given the map of who reaches what, which follows from all of it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from components import doors, gpu, immich, jellyfin, ntfy, storage, tailnet_proxies, tunnel
+from components import api, doors, gpu, immich, jellyfin, ntfy, storage, tailnet_proxies, tunnel
+from components.connections import exposure_map
 from components.doors import Front, Opening
 from components.monitoring import grafana
 from components.monitoring.workloads import MonitoringWorkloads
@@ -39,6 +41,7 @@ class Plan:
     tailnet: tuple[Opening, ...]
     proxies: tuple[Workload, ...]
     ntfy: Workload | None
+    api: Workload | None
     monitoring: MonitoringWorkloads | None = None
 
     @property
@@ -52,6 +55,7 @@ class Plan:
             *([self.connector] if self.connector else ()),
             *self.proxies,
             *([self.ntfy] if self.ntfy else ()),
+            *([self.api] if self.api else ()),
             *(self.monitoring.all if self.monitoring else ()),
         ]
         namespaces = sorted({workload.namespace for workload in everything})
@@ -64,6 +68,7 @@ def plan(home: Home, images: Mapping[str, Image]) -> Plan:
     photos = immich.workloads(home, images) if home.apps.immich else None
     films = jellyfin.server(home, images) if home.apps.jellyfin else None
     messages = ntfy.server(home, images) if home.apps.ntfy else None
+    brain = api.server(home, images) if home.apps.api else None
 
     # Each front, and the nodes that what is behind it may run on.
     behind: dict[Front, tuple[str, ...]] = {}
@@ -73,6 +78,8 @@ def plan(home: Home, images: Mapping[str, Image]) -> Plan:
         behind[jellyfin.FRONT] = films.nodes
     if messages:
         behind[ntfy.FRONT] = messages.nodes
+    if brain:
+        behind[api.FRONT] = brain.nodes
     if home.apps.monitoring:
         behind[grafana.FRONT] = (home.apps.monitoring.node,) if home.apps.monitoring.node else ()
     openings = doors.openings(home, behind)
@@ -89,8 +96,11 @@ def plan(home: Home, images: Mapping[str, Image]) -> Plan:
         tailnet=tailnet,
         proxies=tuple(tailnet_proxies.proxy(home, one, behind[one.front], images["tailscale"]) for one in tailnet),
         ntfy=messages,
+        api=brain,
     )
-    if home.apps.monitoring is None:
-        return rooms
-    others = [workload for room in rooms.workloads.values() for workload in room]
-    return replace(rooms, monitoring=watching(home, images, others=others, fronts=rooms.fronts, public=public))
+    if home.apps.monitoring:
+        others = [workload for room in rooms.workloads.values() for workload in room]
+        rooms = replace(rooms, monitoring=watching(home, images, others=others, fronts=rooms.fronts, public=public))
+    if brain:
+        rooms = replace(rooms, api=api.with_map(brain, exposure_map(home, rooms)))
+    return rooms

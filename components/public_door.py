@@ -45,6 +45,8 @@ class PublicDoor(pulumi.ComponentResource):
 
     urls: Mapping[str, str]
     """Where each app is reached, by app."""
+    sign_in: Mapping[str, tunnel.SignIn]
+    """By what each app that asks for an identity knows who was let in, by app."""
     service_tokens: Mapping[str, pulumi.Output[Mapping[str, str]]]
     """What a program shows to be let in to an app that asks for an identity, by app: `clientId` and `clientSecret`."""
 
@@ -58,7 +60,7 @@ class PublicDoor(pulumi.ComponentResource):
         account = zone.apply(lambda found: str(found.account.id))
         zone_id = zone.apply(lambda found: found.zone_id)
 
-        tags: dict[str, pulumi.Output[str]] = {}
+        self.sign_in = {}
         self.service_tokens = {}
         team = None
         for opening in args.openings:
@@ -66,11 +68,12 @@ class PublicDoor(pulumi.ComponentResource):
                 team = team or cloudflare.get_zero_trust_organization_output(account_id=account, opts=asking).apply(
                     lambda found: found.auth_domain.removesuffix(_TEAM_DOMAIN)
                 )
-                tags[opening.front.app] = self._access(opening, account)
+                self.sign_in = {**self.sign_in, opening.front.app: self._access(opening, account, team)}
 
         line = cloudflare.ZeroTrustTunnelCloudflared(
             tunnel.NAME, account_id=account, name=tunnel.NAME, config_src="cloudflare", opts=child
         )
+        tags = {app: one.audience for app, one in self.sign_in.items()}
         configuration = cloudflare.ZeroTrustTunnelCloudflaredConfig(
             tunnel.NAME,
             account_id=account,
@@ -108,8 +111,8 @@ class PublicDoor(pulumi.ComponentResource):
         self.urls = {one.front.app: f"https://{one.audience.public}" for one in args.openings}
         self.register_outputs({"urls": self.urls, "tunnelId": line.id, "serviceTokens": self.service_tokens})
 
-    def _access(self, opening: Opening, account: pulumi.Output[str]) -> pulumi.Output[str]:
-        """Cloudflare Access in front of one app; the tag for which it signs who somebody is."""
+    def _access(self, opening: Opening, account: pulumi.Output[str], team: pulumi.Output[str]) -> tunnel.SignIn:
+        """Cloudflare Access in front of one app."""
         child = pulumi.ResourceOptions(parent=self)
         token = cloudflare.ZeroTrustAccessServiceToken(
             opening.name,
@@ -139,4 +142,8 @@ class PublicDoor(pulumi.ComponentResource):
             **arguments(tunnel.application(opening, [policy.id for policy in policies])),
             opts=child,
         )
-        return application.aud
+        return tunnel.SignIn(
+            team=pulumi.Output.format("https://{0}{1}", team, _TEAM_DOMAIN),
+            audience=application.aud,
+            program=token.client_id,
+        )

@@ -31,9 +31,9 @@ def values() -> Mapping[str, str]:
     return {key.removeprefix(prefix): text for key, text in everything.items() if key.startswith(prefix)}
 
 
-def secrets(needed: Iterable[Secret]) -> Mapping[str, pulumi.Output[str]]:
-    """The secrets that the home needs, by key. Raises `pulumi.RunError` that names each that is missing, with what it
-    is and how to set it."""
+def secrets(needed: Iterable[Secret], welcome: Iterable[Secret] = ()) -> Mapping[str, pulumi.Output[str]]:
+    """The secrets that the home needs, and those of the welcome ones that are set, by key. Raises `pulumi.RunError`
+    that names each needed one that is missing, with what it is and how to set it."""
     config = pulumi.Config()
     needed = tuple(needed)
     missing = [secret for secret in needed if config.get(secret.key) is None]
@@ -42,4 +42,5 @@ def secrets(needed: Iterable[Secret]) -> Mapping[str, pulumi.Output[str]]:
             f"- {secret.what}: pulumi config set --secret {pulumi.get_project()}:{secret.key}" for secret in missing
         ]
         raise pulumi.RunError("\n".join(("this home needs secrets that nobody has set yet:", *lines)))
-    return {secret.key: config.require_secret(secret.key) for secret in needed}
+    there = (secret for secret in welcome if config.get(secret.key) is not None)
+    return {secret.key: config.require_secret(secret.key) for secret in (*needed, *there)}

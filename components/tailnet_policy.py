@@ -3,19 +3,14 @@
 Tailscale denies everything that no grant allows, and nothing takes a grant back. What is written here is therefore all
 that anybody can do. The file's own `tests` say both, what must go and what must not, and Tailscale refuses to save a
 policy that fails them. Syntax: https://tailscale.com/kb/1337/policy-syntax, https://tailscale.com/kb/1324/grants.
-
-    python -m components.tailnet_policy [FILE]
-
-writes it for the home in a stack's config file.
+`python -m components tailnet-policy` writes it.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Iterator
 
-import home
 from components.doors import Opening
 from components.manifests import Manifest
 from components.names import POD_NETWORK
@@ -173,20 +168,3 @@ _SHELLS = ["autogroup:nonroot", "root"]
 
 def _at(machines: Iterable[str], *ports: int) -> list[str]:
     return [f"{machine}:{port}" for machine in machines for port in ports]
-
-
-def main() -> int:
-    """Write the policy of the home in a stack's config file; 1 when its description is wrong."""
-    from components.plan import plan
-
-    try:
-        here = home.load_file(sys.argv[1] if len(sys.argv) > 1 else "Pulumi.homelab.yaml")
-        sys.stdout.write(text(policy(here, plan(here, home.versions.load()).tailnet)))
-    except home.HomeError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -7,6 +7,7 @@ passed for them: outputs in the program, text in tests.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from components import names
@@ -32,6 +33,19 @@ PROGRAM_TOKEN_LIFE = "8760h"  # noqa: S105 a duration
 
 NOTHING_HERE: Manifest = {"service": "http_status:404"}
 """What answers for every other name. Cloudflare refuses a configuration that doesn't end in such a rule."""
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """By what an app knows whom Cloudflare Access let in to it, which Access signs.
+
+    team: the address that signs, `https://<team>.cloudflareaccess.com`. audience: the app's own tag. program: what a
+    program is called that came with the app's service token.
+    """
+
+    team: Any
+    audience: Any
+    program: Any
 
 
 def connector(openings: Iterable[Opening], image: Image) -> Workload:

@@ -214,11 +214,13 @@ class Container:
 class Metrics:
     """What a workload tells of itself in Prometheus' format: GET `path` on its port of this name. Who watches it may
     reach that port, and asks each of its pods. `about_others`: what it tells is of other things, which have their own
-    namespaces, pods and nodes."""
+    namespaces, pods and nodes. `to_known`: it tells only who shows a token that it knows; Prometheus then shows its
+    own."""
 
     port: str
     path: str = "/metrics"
     about_others: bool = False
+    to_known: bool = False
 
 
 @dataclass(frozen=True)
@@ -251,6 +253,8 @@ class Workload:
     init_containers: tuple[Container, ...] = ()
     nodes: tuple[str, ...] = ()
     """Names of the nodes that may run it; none means any."""
+    prefers: str | None = None
+    """The name of the node that runs it while that is in service and has room; of several replicas, one."""
     tolerations: tuple[Mapping[str, str], ...] = ()
     replicas: int = 1
     """More than one are spread over the nodes, and a drained node takes one at a time."""

@@ -74,6 +74,7 @@ def _summary(home: Home) -> list[str]:
         "public": f"\n{' ' * 11}".join(public),
         "tailnet": f"\n{' ' * 11}".join(tailnet),
         "secrets": ", ".join(secret.key for secret in secrets.required(home)),
+        "later": ", ".join(secret.key for secret in secrets.welcome(home)),
         "assumed": ", ".join(f"{owner} ({', '.join(keys)})" for owner, keys in assumed if keys),
     }
     return [f"  {name:<8} {value}" for name, value in lines.items() if value]

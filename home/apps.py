@@ -13,7 +13,7 @@ from pydantic import Field
 from home.people import Role
 from home.quantities import to_bytes
 from home.record import Record
-from home.values import Count, Days, Name, NoneOrMore, Size
+from home.values import Count, Days, ImageReference, Name, NoneOrMore, Size
 
 Door = Literal["public", "tailnet"]
 
@@ -133,6 +133,18 @@ class Immich(App):
         return {f"libraries[{index}]": name for index, name in enumerate(self.libraries)}
 
 
+class Api(App):
+    """The HomeBrain API and its page, which gather what the other apps know. Two of it run, on two nodes if that can be."""
+
+    prefers: Name | None = None
+    """The node that one of them runs on while it is in service; while it isn't, any other does. `node` would keep both
+    there and nowhere else."""
+    image: ImageReference | None = None
+    """The API's image, where your own workflow publishes it; left out, the one of versions.yaml."""
+    programs: tuple[Name, ...] = ()
+    """Programs that may ask it. Each gets a token of its own, in the stack's output `api`."""
+
+
 class Transcode(App):
     """The worker that makes videos smaller, as many at once as `gpu.processes` says."""
 
@@ -216,8 +228,8 @@ class Apps(Record):
     """Photos."""
     jellyfin: Jellyfin | None = None
     """Films, series and music."""
-    api: App | None = None
-    """The HomeBrain API, which gathers what the other apps know."""
+    api: Api | None = None
+    """The HomeBrain API and its page, which gather what the other apps know."""
     transcode: Transcode | None = None
     """The worker that makes videos smaller."""
     file_browser: App | None = None

@@ -11,12 +11,12 @@ from home.problems import HomeError, Problem
 _ROOT = Path(__file__).resolve().parent.parent
 
 
-def ask(module: str, stack_file: str | Path) -> str:
-    """What `python -m MODULE` of the program prints for the home in a stack's config file.
+def ask(what: str, stack_file: str | Path) -> str:
+    """What `python -m components WHAT` prints for the home in a stack's config file.
 
     Raises HomeError with what that said when it failed.
     """
-    command = [sys.executable, "-m", module, str(Path(stack_file).resolve())]
+    command = [sys.executable, "-m", "components", what, str(Path(stack_file).resolve())]
     run = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False)
     if run.returncode != 0:
         raise HomeError([Problem("", f"the program could not plan this home: {run.stderr.strip()}")])

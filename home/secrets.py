@@ -5,7 +5,7 @@ A secret is a config key of its own, set with `pulumi config set --secret homebr
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from home.doors import is_in_a_tailnet, is_public
@@ -50,13 +50,29 @@ ALERT_WEBHOOK_URL = Secret(
     when="the receiver of alerts is a webhook",
 )
 
+IMMICH_API_KEY = Secret(
+    key="immichApiKey",
+    what="a key of Immich with which the API asks about photos; an administrator makes it, once Immich runs",
+    when="later, if at all: the API and Immich are there",
+)
+JELLYFIN_API_KEY = Secret(
+    key="jellyfinApiKey",
+    what="a key of Jellyfin with which the API asks about films; an administrator makes it, once Jellyfin runs",
+    when="later, if at all: the API and Jellyfin are there",
+)
+
 ALL = (
     NAS_PASSWORD,
     CLOUDFLARE_API_TOKEN,
     TAILSCALE_OAUTH_CLIENT_ID,
     TAILSCALE_OAUTH_CLIENT_SECRET,
     ALERT_WEBHOOK_URL,
+    IMMICH_API_KEY,
+    JELLYFIN_API_KEY,
 )
+
+API_KEYS: Mapping[str, Secret] = {"immich": IMMICH_API_KEY, "jellyfin": JELLYFIN_API_KEY}
+"""The keys with which the API asks an app, by the app's name. They can't be had before the app runs."""
 
 
 def _mounts_smb(home: Home) -> bool:
@@ -78,4 +94,11 @@ _NEEDED: dict[Secret, Callable[[Home], bool]] = {
 
 def required(home: Home) -> tuple[Secret, ...]:
     """The secrets without which this home cannot be deployed."""
-    return tuple(secret for secret in ALL if _NEEDED[secret](home))
+    return tuple(secret for secret, is_needed in _NEEDED.items() if is_needed(home))
+
+
+def welcome(home: Home) -> tuple[Secret, ...]:
+    """The secrets without which this home can be deployed, and with which it does more."""
+    if home.apps.api is None:
+        return ()
+    return tuple(secret for app, secret in API_KEYS.items() if app in home.app_names)

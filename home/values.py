@@ -24,6 +24,10 @@ _DNS_NAME = rf"{_LABEL}(\.{_LABEL})+"
 _EMAIL = r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+"
 _VERSION = r"v[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?(\+k3s[0-9]+)?"
 _UNITS_OF_DAYS = {"d": 1, "w": 7, "y": 365}
+_IMAGE = (
+    r"[a-z0-9.-]+\.[a-z0-9-]+(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+    r"(@sha256:[0-9a-f]{64})?"
+)
 _QUALIFIED = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 
 
@@ -158,6 +162,17 @@ def _version(text: str) -> str:
     )
 
 
+def _image(text: str) -> str:
+    if not re.fullmatch(_IMAGE, text):
+        raise ValueError(
+            f"{shown(text)} is not an image's full name with its tag; write registry, path and version, such as "
+            "ghcr.io/ada/homebrain-api:v1.2.0"
+        )
+    if re.search(r":latest(@|$)", text):
+        raise ValueError(f"{shown(text)} is a different image every week; write the version that the home shall run")
+    return text
+
+
 def _label_key(text: str) -> str:
     prefix, slash, name = text.rpartition("/")
     if re.fullmatch(_QUALIFIED, name) and (not slash or re.fullmatch(rf"{_LABEL}(\.{_LABEL})*", prefix)):
@@ -229,6 +244,11 @@ Email = Annotated[
     str, AfterValidator(_email), Field(json_schema_extra={"pattern": f"^{_EMAIL}$"}, examples=["ada@example.com"])
 ]
 Version = Annotated[str, AfterValidator(_version), Field(json_schema_extra={"pattern": f"^{_VERSION}$"})]
+ImageReference = Annotated[
+    str,
+    AfterValidator(_image),
+    Field(json_schema_extra={"pattern": f"^{_IMAGE}$"}, examples=["ghcr.io/ada/homebrain-api:v1.2.0"]),
+]
 LabelKey = Annotated[str, AfterValidator(_label_key)]
 LabelValue = Annotated[str, AfterValidator(_label_value)]
 Labels = Annotated[

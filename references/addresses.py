@@ -69,6 +69,8 @@ def _call(
         yield place.unresolved("Namespace", there)
         return
     service = objects.find("Service", name.service, name.namespace)
+    if service is None and f"{name.namespace}/{name.service}" in provided.services:
+        return
     if service is None:
         yield place.unresolved(f"Service in namespace {name.namespace}", objects.names("Service", name.namespace))
         return

@@ -39,6 +39,8 @@ class Provided:
     """Present in every namespace."""
     cluster_roles: Mapping[str, str] = field(default_factory=dict)
     pods: tuple[ProvidedPods, ...] = ()
+    services: Mapping[str, str] = field(default_factory=dict)
+    """As `namespace/name`. Who may talk to what answers there is nothing that labels of pods say."""
 
     @property
     def dns(self) -> ProvidedPods | None:
@@ -50,6 +52,7 @@ _KUBERNETES = "made by the API server at its first start"
 _RBAC = "default role of Kubernetes' RBAC"
 
 K3S: Final = Provided(
+    services={"default/kubernetes": _KUBERNETES},
     namespaces=dict.fromkeys(("default", "kube-system", "kube-public", "kube-node-lease"), _KUBERNETES),
     runtime_classes={
         "nvidia": "K3s has a manifest for it and configures containerd when it finds NVIDIA's runtime on a node",

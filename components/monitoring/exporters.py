@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import yaml
 
-from components import names
+from components import names, roles
 from components.flows import Flow, ToApiServer, ToWorkload
 from components.manifests import Manifest
 from components.monitoring.probes import MODULES, Probed
@@ -177,15 +177,14 @@ def kube_state_metrics(nodes: tuple[str, ...], image: Image, api_servers: tuple[
 
 def kube_state_metrics_role() -> Manifest:
     """A role that may list and watch what kube-state-metrics tells of."""
-    return {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRole",
-        "metadata": {"name": KUBE_STATE_METRICS, "labels": names.labels(KUBE_STATE_METRICS)},
-        "rules": [
+    return roles.cluster_role(
+        KUBE_STATE_METRICS,
+        KUBE_STATE_METRICS,
+        [
             {"apiGroups": [group], "resources": list(resources), "verbs": ["list", "watch"]}
             for group, resources in _TOLD_OF.items()
         ],
-    }
+    )
 
 
 def blackbox_exporter(nodes: tuple[str, ...], image: Image, probed: Iterable[Probed]) -> Workload:

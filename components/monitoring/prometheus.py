@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_address
+from pathlib import PurePosixPath
 
-from components import names
+from components import names, roles
 from components.flows import Flow, ToAddress, ToApiServer, ToWorkload
 from components.manifests import Manifest
 from components.monitoring import alertmanager, exporters, scraping
@@ -20,6 +21,7 @@ from components.workload import (
     Mount,
     Probe,
     Resources,
+    SecretFiles,
     User,
     Workload,
 )
@@ -30,7 +32,14 @@ from home.versions import Image
 NAME = "prometheus"
 PORT = 9090
 CLAIM = "prometheus"
+TOKEN = "prometheus-token"  # noqa: S105 the name of the Secret
+TOKEN_KEY = "token"  # noqa: S105 the key in it
 KUBELET = 10250
+
+ADDRESS = f"http://{NAME}.{names.MONITORING}.svc:{PORT}"
+"""Where it answers inside the cluster."""
+FLOW = ToWorkload(names.MONITORING, NAME, "http")
+"""The connection of whoever asks it."""
 
 # Tailscale's own range, where a node that joined over it has an address, known or not.
 _TAILNET = "100.64.0.0/10"
@@ -88,6 +97,7 @@ def server(
                     Mount("/prometheus", Claim(CLAIM)),
                     Mount("/etc/prometheus/config", Files("config", {"prometheus.yml": config}, reread=True)),
                     Mount("/etc/prometheus/rules", Files("rules", rules(alerts), reread=True)),
+                    Mount(str(PurePosixPath(scraping.TOKEN_FILE).parent), SecretFiles(TOKEN)),
                 ),
                 # Long: after a power cut it reads through its log before it answers.
                 startup=Probe(Http("/-/ready"), period=10, failures=60, timeout=5),
@@ -140,23 +150,11 @@ def role() -> Manifest:
 
     `nodes/metrics` is what a kubelet wants for its figures; `nodes/proxy` would let it run commands in every pod.
     """
-    return {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRole",
-        "metadata": {"name": NAME, "labels": names.labels(NAME)},
-        "rules": [
+    return roles.cluster_role(
+        NAME,
+        NAME,
+        [
             {"apiGroups": [""], "resources": ["nodes", "pods"], "verbs": ["get", "list", "watch"]},
             {"apiGroups": [""], "resources": ["nodes/metrics"], "verbs": ["get"]},
         ],
-    }
-
-
-def binding(name: str) -> Manifest:
-    """Gives the role `name` to the account of the workload of that name in the room."""
-    return {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": name, "labels": names.labels(name)},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
-        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": names.MONITORING}],
-    }
+    )

@@ -9,9 +9,9 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 import pulumi_random as random
 
-from components import names
+from components import names, roles
 from components.deployed import DeployedWorkload
-from components.manifests import Manifest, arguments
+from components.manifests import arguments
 from components.monitoring import alertmanager, exporters, grafana, loki, prometheus
 from components.monitoring.workloads import MonitoringWorkloads
 from components.volumes import local_claim
@@ -37,15 +37,17 @@ class MonitoringArgs:
 class Monitoring(pulumi.ComponentResource):
     """Watching the home.
 
-    Creates the claims for metrics, logs, silences and Grafana's own database (kept, protected), Grafana's password, the
-    Secret with what it takes to send an alert, roles for what asks the API server, and the workloads with their
-    Services.
+    Creates the claims for metrics, logs, silences and Grafana's own database (kept, protected), Grafana's password,
+    Prometheus' token, the Secret with what it takes to send an alert, roles for what asks the API server, and the
+    workloads with their Services.
     """
 
     url: pulumi.Output[str]
     """Where the doors reach Grafana inside the cluster."""
     password: pulumi.Output[str]
     """Of Grafana's administrator; a secret."""
+    token: pulumi.Output[str]
+    """What Prometheus shows to those that tell only who is known to them; a secret."""
 
     def __init__(self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Register claims, Secrets and roles first, then what uses them."""
@@ -74,8 +76,16 @@ class Monitoring(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, provider=args.generated, protect=True),
         )
         self.password = password.result
+        token = random.RandomPassword(
+            prometheus.TOKEN,
+            length=32,
+            special=False,
+            opts=pulumi.ResourceOptions(parent=self, provider=args.generated),
+        )
+        self.token = token.result
         for secret, of, data in (
             (grafana.PASSWORD, grafana.NAME, {grafana.PASSWORD_KEY: password.result}),
+            (prometheus.TOKEN, prometheus.NAME, {prometheus.TOKEN_KEY: token.result}),
             (alertmanager.RECEIVER, alertmanager.NAME, dict(args.receiver)),
         ):
             before.append(
@@ -86,8 +96,10 @@ class Monitoring(pulumi.ComponentResource):
                     opts=child,
                 )
             )
-        before += self._allowed(prometheus.role())
-        before += self._allowed(exporters.kube_state_metrics_role())
+        before += roles.granted(prometheus.role(), names.MONITORING, prometheus.NAME, child)
+        before += roles.granted(
+            exporters.kube_state_metrics_role(), names.MONITORING, exporters.KUBE_STATE_METRICS, child
+        )
 
         for part in args.workloads.all:
             DeployedWorkload(
@@ -97,14 +109,3 @@ class Monitoring(pulumi.ComponentResource):
             )
         self.url = pulumi.Output.format("http://{0}.{1}.svc:{2}", grafana.NAME, room, grafana.FRONT.number)
         self.register_outputs({"url": self.url})
-
-    def _allowed(self, role: Manifest) -> list[pulumi.Resource]:
-        """The role, and its binding to the account of the workload of the same name."""
-        name = role["metadata"]["name"]
-        declared = kubernetes.rbac.v1.ClusterRole(name, **arguments(role), opts=pulumi.ResourceOptions(parent=self))
-        bound = kubernetes.rbac.v1.ClusterRoleBinding(
-            name,
-            **arguments(prometheus.binding(name)),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[declared]),
-        )
-        return [declared, bound]

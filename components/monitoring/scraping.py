@@ -19,6 +19,9 @@ from components.workload import Metrics, Workload
 SECONDS: Final = 30
 """Between two times that something is asked."""
 
+TOKEN_FILE: Final = "/run/secrets/prometheus-token/token"  # noqa: S105 a path
+"""What Prometheus shows to those that tell only who is known to them."""
+
 RULES: Final = "/etc/prometheus/rules/*.yaml"
 _TOKEN: Final = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 a folder
 
@@ -89,6 +92,8 @@ def _workload(workload: Workload) -> Manifest:
     if len(ports) > 1:
         relabelings.append(_copied("__meta_kubernetes_pod_container_port_name", "endpoint"))
     job: Manifest = {"job_name": workload.name}
+    if any(one.to_known for one in workload.metrics):
+        job["authorization"] = {"credentials_file": TOKEN_FILE}
     if any(one.about_others for one in workload.metrics):
         job["honor_labels"] = True
         # `namespace`, `pod` and `node` are those of what it tells of; where it has none, none is meant.

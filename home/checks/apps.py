@@ -20,6 +20,35 @@ def nodes_exist(home: Home) -> Iterator[Problem]:
             yield Problem(f"apps.{name}.node", f'there is no node "{app.node}"{hint}', because)
 
 
+def preferred_nodes_exist(home: Home) -> Iterator[Problem]:
+    """A node that nobody knows is preferred by nobody."""
+    api = home.apps.api
+    if api is None or api.prefers is None:
+        return
+    names = [node.name for node in home.nodes]
+    because = ("nodes", *(f"nodes[{i}].name" for i in range(len(names))))
+    if api.prefers not in names:
+        hint = did_you_mean(api.prefers, names, f"the home has {listed(names)}")
+        yield Problem("apps.api.prefers", f'there is no node "{api.prefers}"{hint}', because)
+    elif api.node is not None:
+        yield Problem(
+            "apps.api.prefers",
+            f"the API is kept on {api.node} by `node`, so there is nothing to prefer; leave one of the two out",
+            ("apps.api.node",),
+        )
+
+
+def programs_are_told_apart(home: Home) -> Iterator[Problem]:
+    """A token is known by its program's name."""
+    api = home.apps.api
+    named = [(f"apps.api.programs[{i}]", name) for i, name in enumerate(api.programs if api else ())]
+    for path, name, first in repeated(named):
+        yield Problem(path, f'"{name}" is given twice; keep one of them', (first,))
+    for path, name in named:
+        if name == "prometheus":
+            yield Problem(path, '"prometheus" has a token already, where the home is monitored; choose another name')
+
+
 def nodes_are_in_service(home: Home) -> Iterator[Problem]:
     """Nothing starts on a node that doesn't answer, and a deployment would wait for it."""
     names = [node.name for node in home.nodes]
@@ -98,6 +127,8 @@ def alerts_have_a_receiver(home: Home) -> Iterator[Problem]:
 
 CHECKS = (
     nodes_exist,
+    preferred_nodes_exist,
+    programs_are_told_apart,
     nodes_are_in_service,
     shares_exist,
     shares_are_used_once,

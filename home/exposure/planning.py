@@ -12,7 +12,7 @@ import yaml
 
 from home import program
 
-_PLANNER = "components.connections"
+_PLANNER = "connections"
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def planned(stack_file: str | Path) -> tuple[Planned, ...]:
 
 
 def planned_of(documents: Iterable[Mapping[str, Any]]) -> tuple[Planned, ...]:
-    """Documents as `python -m components.connections` writes them, one a workload; what is empty may be left out."""
+    """Documents as `python -m components connections` writes them, one a workload; what is empty may be left out."""
     return tuple(
         Planned(
             namespace=one["namespace"],

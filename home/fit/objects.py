@@ -13,7 +13,7 @@ from home import program
 from home.fit.demands import Object
 from home.problems import HomeError, Problem
 
-_PLANNER = "components.demands"
+_PLANNER = "demands"
 
 
 def read(place: str) -> list[Object]:

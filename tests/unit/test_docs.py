@@ -266,7 +266,7 @@ def test_every_block_of_commands_says_where_it_runs(block: Block) -> None:
     ids=lambda block: f"{block.page.name}:{block.line}",
 )
 def test_commands_for_the_twin_need_nothing_that_it_has_not(block: Block) -> None:
-    ours = ("components.tailnet_policy", "home", "render", "twin")
+    ours = ("components", "home", "render", "twin")
     may = ("kubectl ", "make ", *(f".venv/bin/python -m {part} " for part in ours))
     assert [one for one in block.commands if not one.startswith(may)] == []
     # Nothing there runs a container; and what a test types must not reach another cluster.

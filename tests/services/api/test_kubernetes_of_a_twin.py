@@ -16,6 +16,7 @@ from brain.adapters.service import Nothing, Paged
 from brain.services import OF_A_CLUSTER
 from brain.upstream import Upstream, connect
 from brain.verdict import Verdict
+from components.api import role
 from demo import twin as demo_twin
 from tests.services.api.test_demo import overview, running
 from tests.services.api.test_official_clients import real_now
@@ -27,15 +28,7 @@ from twin.cluster import Twin
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
 HOME: Final = Path(__file__).parents[2] / "twin" / "home.yaml"
-ROLE: Final[dict[str, Any]] = {
-    "apiVersion": "rbac.authorization.k8s.io/v1",
-    "kind": "ClusterRole",
-    "metadata": {"name": "api-reads"},
-    "rules": [
-        {"apiGroups": [""], "resources": ["nodes", "pods", "persistentvolumeclaims"], "verbs": ["get", "list"]},
-        {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "list"]},
-    ],
-}
+ROLE: Final = role()
 
 
 def grants(account: str) -> list[dict[str, Any]]:

@@ -262,3 +262,15 @@ def test_every_kind_of_controller_selects_its_own_pods(kind: str) -> None:
 def test_a_pod_with_a_gpu_is_let_onto_a_machine_that_is_kept_for_such() -> None:
     tolerations = pod(with_container(gpu=Slices(1)))["spec"]["tolerations"]
     assert tolerations == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+
+
+def test_a_preferred_node_is_worth_twice_the_others_and_demanded_of_nobody() -> None:
+    [preferred, anywhere] = pod(replace(PLAIN, prefers="attic"))["spec"]["affinity"]["nodeAffinity"][  # type: ignore[index]
+        "preferredDuringSchedulingIgnoredDuringExecution"
+    ]
+    assert preferred["preference"]["matchExpressions"] == [
+        {"key": "kubernetes.io/hostname", "operator": "In", "values": ["attic"]}
+    ]
+    assert anywhere["preference"]["matchExpressions"] == [{"key": "kubernetes.io/hostname", "operator": "Exists"}]
+    assert preferred["weight"] == anywhere["weight"]
+    assert "requiredDuringSchedulingIgnoredDuringExecution" not in str(pod(replace(PLAIN, prefers="attic")))

@@ -182,7 +182,7 @@ def test_the_planner_says_what_is_wrong_and_fails(tmp_path: Path) -> None:
     file = tmp_path / "Pulumi.test.yaml"
     file.write_text("config: {}\n")
     run = subprocess.run(
-        [sys.executable, "-m", "components.connections", str(file)], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-m", "components", "connections", str(file)], cwd=ROOT, capture_output=True, text=True
     )
     assert run.returncode == 1
     assert "nodes" in run.stderr

@@ -32,7 +32,9 @@ DOORS_AND_SMB = (secrets.NAS_PASSWORD, secrets.CLOUDFLARE_API_TOKEN, *OAUTH)
     ("changes", "needed"),
     [
         pytest.param([], DOORS_AND_SMB, id="a home with SMB and both doors"),
-        pytest.param(TO_A_WEBHOOK, secrets.ALL, id="one that posts its alerts as well needs all of them"),
+        pytest.param(
+            TO_A_WEBHOOK, (*DOORS_AND_SMB, secrets.ALERT_WEBHOOK_URL), id="one that posts its alerts needs an address"
+        ),
         pytest.param(NO_SMB, (secrets.CLOUDFLARE_API_TOKEN, *OAUTH), id="without SMB, no password"),
         pytest.param(NOT_PUBLIC, (secrets.NAS_PASSWORD, *OAUTH), id="without a public app, no token for Cloudflare"),
         pytest.param(NO_TAILNET_DOOR, DOORS_AND_SMB, id="a node that joined over the tailnet is in it without any app"),
@@ -47,6 +49,26 @@ def test_a_home_needs_the_secrets_of_what_it_has(
     changes: list[dict[str, Any]], needed: tuple[secrets.Secret, ...]
 ) -> None:
     assert secrets.required(load(changed(config(), changes))) == needed
+
+
+@pytest.mark.parametrize(
+    ("apps", "welcome"),
+    [
+        (["api", "immich", "jellyfin"], (secrets.IMMICH_API_KEY, secrets.JELLYFIN_API_KEY)),
+        (["api", "jellyfin"], (secrets.JELLYFIN_API_KEY,)),
+        (["api"], ()),
+        (["immich", "jellyfin"], ()),
+    ],
+)
+def test_keys_of_apps_are_welcome_where_the_api_asks_them_and_needed_nowhere(
+    apps: list[str], welcome: tuple[secrets.Secret, ...]
+) -> None:
+    document = config()
+    document["apps"] = {**document["apps"], "api": {}}
+    document["apps"] = {name: document["apps"][name] for name in apps}
+    here = load(document)
+    assert secrets.welcome(here) == welcome
+    assert not set(secrets.required(here)) & set(secrets.API_KEYS.values())
 
 
 def test_no_secret_is_a_key_of_the_home() -> None:
