@@ -134,7 +134,7 @@ class Immich(App):
 
 
 class Api(App):
-    """The HomeBrain API and its page, which gather what the other apps know. Two of it run, on two nodes if that can be."""
+    """The HomeBrain API and its page, which gather what the other apps know. Two replicas, on two nodes if they can."""
 
     prefers: Name | None = None
     """The node that one of them runs on while it is in service; while it isn't, any other does. `node` would keep both

@@ -130,8 +130,8 @@ def _mounts(container: Place, pods: Pods, app: App, objects: Objects, provided: 
             continue
         kind = _kind(volume)
         if row is None:
-            if kind not in ("config", "secret"):
-                yield path.unresolved("folder of this app", app.paths)
+            if kind not in ("config", "secret") or not files.are_named(path.text, container, pods, objects):
+                yield path.unresolved("folder of this app, nor do its settings name it", app.paths)
             continue
         yield from _mount(mount, volume, kind, row, pods, objects, provided)
     for folder, row in app.paths.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +55,21 @@ def at(path: str, container: Place, pods: Pods, objects: Objects) -> File | str 
     if not volume.get("emptyDir").absent and not _filled(volume, pods):
         return "it should be a file that is there when the app starts, and this folder is empty then"
     return None
+
+
+def are_named(folder: str, container: Place, pods: Pods, objects: Objects) -> bool:
+    """Whether the container is told of the folder, or of something in it: by its variables, its words, or a file that
+    is mounted in it. What is mounted where nobody looks is mounted in vain."""
+    told = [one.text for part in ("command", "args") for one in container.get(part).items()]
+    told += [one.get("value").text for one in container.get("env").items()]
+    for mount in container.get("volumeMounts").items():
+        volume = pods.volumes().get(mount.get("name").text)
+        name = volume.get("configMap", "name").value if volume else None
+        config = objects.find("ConfigMap", name, pods.namespace) if name else None
+        content = config.get("data").value if config else None
+        told += content.values() if isinstance(content, dict) else []
+    path = re.compile(rf"(?<![\w/.-]){re.escape(folder.rstrip('/'))}(?![\w.-])")
+    return any(path.search(str(one)) for one in told)
 
 
 def _filled(volume: Place, pods: Pods) -> bool:

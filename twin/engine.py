@@ -228,7 +228,7 @@ class Engine:
         """Write the stack's config when it isn't what the home's config says."""
         home = self._home_config()
         previous = yaml.safe_load(self.config_file.read_text()) if self.config_file.exists() else {}
-        required = _required_secrets(self._config) if self._program == binaries.CHECKOUT else ()
+        required = _secrets_of(self._config, previous) if self._program == binaries.CHECKOUT else ()
         document = stack_config.derive(home, self._twin.kubeconfig.absolute())
         missing = stack_config.keep(document, previous, stack_config.secret_places(home, required))
         if document == previous:
@@ -336,11 +336,15 @@ def _link(folder: Path, *tools: str) -> None:
             link.symlink_to(target)
 
 
-def _required_secrets(config: Path) -> Iterable[str]:
+def _secrets_of(config: Path, previous: Mapping[str, Any]) -> Iterable[str]:
+    """The keys of the secrets that the home requires, and of those welcome ones that somebody has set on the twin."""
     # Imported when needed: it takes as long as a short command of the engine.
     import home
 
-    return [secret.key for secret in home.secrets.required(home.load_file(config))]
+    described = home.load_file(config)
+    there = {key.rpartition(":")[2] for key in previous.get("config") or {}}
+    welcome = (secret.key for secret in home.secrets.welcome(described))
+    return [*(secret.key for secret in home.secrets.required(described)), *(key for key in welcome if key in there)]
 
 
 def _communicate(process: subprocess.Popen[str]) -> tuple[str, str]:

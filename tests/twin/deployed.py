@@ -38,11 +38,20 @@ class Deployed:
         pods = self.api.list("Pod", namespace)
         return [pod for pod in pods if pod["metadata"]["labels"].get("app.kubernetes.io/name") == name]
 
-    def may(self, account: str, verb: str, resource: str, namespace: str = "", name: str = "") -> bool:
-        """Whether a ServiceAccount, `namespace/name`, may do this to a resource, such as `nodes/metrics`."""
+    def may(
+        self, account: str, verb: str, resource: str, namespace: str = "", name: str = "", *, group: str = ""
+    ) -> bool:
+        """Whether a ServiceAccount, `namespace/name`, may do this to a resource of an API group, as `nodes/metrics`."""
         where, _, who = account.partition("/")
         kind, _, part = resource.partition("/")
-        asked = {"verb": verb, "resource": kind, "subresource": part, "namespace": namespace, "name": name}
+        asked = {
+            "verb": verb,
+            "resource": kind,
+            "subresource": part,
+            "namespace": namespace,
+            "name": name,
+            "group": group,
+        }
         review = self.api.request(
             "POST",
             "/apis/authorization.k8s.io/v1/subjectaccessreviews",

@@ -103,7 +103,7 @@ def functions(file: str) -> frozenset[str]:
     return frozenset(
         node.name
         for node in ast.walk(ast.parse(path.read_text() if path.is_file() else ""))
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
     )
 
 
@@ -225,9 +225,9 @@ def test_apps_that_reach_the_internet_and_the_doors_say_why(homelab: Evaluation)
         for one in policies
         if any("ipBlock" in peer for rule in one["spec"].get("egress", ()) for peer in rule["to"])
     }
-    doors = {"cloudflared", *(f"proxy-{app}" for app in ("immich", "jellyfin", "monitoring", "ntfy"))}
+    doors = {"cloudflared", *(f"proxy-{app}" for app in ("api", "immich", "jellyfin", "monitoring", "ntfy"))}
     watching = {"blackbox-exporter", "kube-state-metrics", "prometheus", "ntfy"}
-    assert set(reaching) == {"immich-machine-learning", "jellyfin"} | doors | watching
+    assert set(reaching) == {"api", "immich-machine-learning", "jellyfin"} | doors | watching
     assert all(reaching.values())
 
 

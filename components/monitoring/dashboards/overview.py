@@ -30,7 +30,7 @@ def dashboard(home: Home) -> Dashboard:
         rows=(
             Row("Now", tuple(_now(home))),
             Row("What is wrong", (parts.alerts(),)),
-            Row("Who answers", (_answers(),)),
+            Row("Who answers", (_answers(), *([_well()] if home.apps.api else []))),
             Row("How busy it is", tuple(_busy(home))),
         ),
     )
@@ -102,6 +102,17 @@ def _answers() -> Panel:
         (Promql("min by (target, door) (probe_success)", "{{target}} ({{door}})"),),
         width=24,
         meaning=UP,
+    )
+
+
+def _well() -> Panel:
+    return Panel(
+        "Services, as the API finds them",
+        "state-timeline",
+        (Promql('min by (service) (brain_service_verdict{verdict="healthy"})', "{{service}}"),),
+        width=24,
+        meaning={0: ("not well", "orange"), 1: ("well", "green")},
+        description="Not only whether they answer: whether libraries are there, and queues move. Its page says why.",
     )
 
 

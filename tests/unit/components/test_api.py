@@ -224,7 +224,7 @@ def test_the_map_is_the_one_of_the_whole_home_and_restarts_nothing(tmp_path: Pat
     [found] = [one for one in rendered().objects if one["metadata"]["name"] == "api-map"]
     derived = as_data(described(HOMELAB, "home"))
     assert json.loads(found["data"]["exposure.json"]) == derived
-    assert "app/api" in {row["key"] for row in derived["rows"]}
+    assert "brain/api" in {row["key"] for row in derived["rows"]}
     assert "homebrain.io/config" not in deployment(rendered())["spec"]["template"]["metadata"]["annotations"]
 
 

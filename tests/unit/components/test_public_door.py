@@ -27,6 +27,8 @@ SERVICE_TOKEN = "cloudflare:index/zeroTrustAccessServiceToken:ZeroTrustAccessSer
 ROOT = Path(__file__).parents[3]
 NOTHING = {"service": "http_status:404"}
 ASKING: dict[str, Any] = {"path": "apps.jellyfin.signIn", "remove": True}
+# Of the apps of this home, the API alone leaves it to Access who somebody is.
+NOBODY_ASKS: dict[str, Any] = {"path": "apps.api", "remove": True}
 
 
 def ingresses(evaluation: Evaluation) -> list[dict[str, Any]]:
@@ -39,6 +41,17 @@ def test_each_public_app_has_one_rule_and_the_last_answers_404() -> None:
     assert ingresses(rendered()) == [
         {"hostname": "photos.kanokgan.com", "service": "http://immich-server.photos.svc:2283"},
         {"hostname": "films.kanokgan.com", "service": "http://jellyfin.media.svc:8096"},
+        {
+            "hostname": "brain.kanokgan.com",
+            "service": "http://api.brain.svc:8080",
+            "originRequest": {
+                "access": {
+                    "required": True,
+                    "teamName": "generated-team",
+                    "audTags": ["generated-audience-tag"],
+                }
+            },
+        },
         {"service": "http_status:404"},
     ]
 
@@ -48,6 +61,7 @@ def test_each_public_app_has_a_proxied_record_that_leads_to_the_tunnel() -> None
     assert {name: one["name"] for name, one in records.items()} == {
         "immich": "photos.kanokgan.com",
         "jellyfin": "films.kanokgan.com",
+        "api": "brain.kanokgan.com",
     }
     for one in records.values():
         assert (one["type"], one["proxied"], one["ttl"]) == ("CNAME", True, 1)
@@ -55,7 +69,7 @@ def test_each_public_app_has_a_proxied_record_that_leads_to_the_tunnel() -> None
 
 
 def test_an_app_that_asks_for_an_identity_is_behind_access_for_its_people_alone() -> None:
-    asking = rendered({"path": "apps.jellyfin.signIn", "remove": True})
+    asking = rendered(ASKING, NOBODY_ASKS)
     [application] = asking.of_type(APPLICATION)
     assert application.inputs["domain"] == "films.kanokgan.com"
     roles = HOMELAB["apps"]["jellyfin"].get("roles", ["owner"])
@@ -71,7 +85,7 @@ def test_an_app_that_asks_for_an_identity_is_behind_access_for_its_people_alone(
 
 
 def test_nothing_of_access_is_made_where_no_app_asks() -> None:
-    evaluation = rendered()
+    evaluation = rendered(NOBODY_ASKS)
     assert [one for token in (APPLICATION, POLICY, SERVICE_TOKEN) for one in evaluation.of_type(token)] == []
 
 
@@ -91,8 +105,11 @@ def test_closing_the_public_door_of_an_app_is_one_line_and_changes_nothing_else(
         # Who may talk to whom, at both ends.
         "kubernetes:networking.k8s.io/v1:NetworkPolicy::tunnel-cloudflared",
         "kubernetes:networking.k8s.io/v1:NetworkPolicy::media-jellyfin",
-        # What monitoring knocks at, which it reads again without stopping.
+        # What monitoring knocks at, and what the API shows: both read it again without stopping.
         "kubernetes:core/v1:ConfigMap::prometheus-config",
+        "kubernetes:core/v1:ConfigMap::api-map",
+        # Its page leads to the app by the name that is left.
+        "kubernetes:apps/v1:Deployment::api",
     }
 
 
@@ -103,7 +120,7 @@ def test_the_connector_is_two_pods_apart_with_a_budget_and_its_token_from_a_file
     [container] = pod["containers"]
     assert deployment["replicas"] == 2
     assert "kubernetes.io/hostname" in repr(pod.get("topologySpreadConstraints", pod.get("affinity")))
-    [budget] = evaluation.of_type("kubernetes:policy/v1:PodDisruptionBudget")
+    budget = evaluation.named("kubernetes:policy/v1:PodDisruptionBudget", "cloudflared")
     assert budget.inputs["spec"]["maxUnavailable"] == 1
     assert container["env"] == [{"name": "TUNNEL_TOKEN_FILE", "value": "/run/secrets/cloudflared-token/token"}]
     assert (container["readinessProbe"]["httpGet"]["path"], container["livenessProbe"]["httpGet"]["path"]) == (
@@ -124,8 +141,8 @@ def test_only_the_doors_and_nobody_else_reach_an_app_from_outside(app: str) -> N
     ]
     callers = [peer["podSelector"]["matchLabels"] for rule in policy["ingress"] for peer in rule["from"]]
     peers = {labels["app.kubernetes.io/name"] for labels in callers}
-    # What watches comes from inside.
-    assert peers - {"prometheus", "blackbox-exporter"} == {"cloudflared", f"proxy-{app}"}
+    # What watches and what asks come from inside.
+    assert peers - {"prometheus", "blackbox-exporter", "api"} == {"cloudflared", f"proxy-{app}"}
 
 
 def test_asking_brings_access_along_and_changes_nothing_but_the_tunnels_rules() -> None:
@@ -137,10 +154,11 @@ def test_asking_brings_access_along_and_changes_nothing_but_the_tunnels_rules() 
         f"{POLICY}::jellyfin-programs",
         f"{SERVICE_TOKEN}::jellyfin",
     }
-    # And monitoring knocks otherwise at a door that asks.
+    # And monitoring knocks otherwise at a door that asks, and the API shows who comes in.
     assert {urn.rpartition("$")[2] for urn in before if after[urn] != before[urn]} == {
         f"{CONFIG}::homebrain",
         "kubernetes:core/v1:ConfigMap::prometheus-config",
+        "kubernetes:core/v1:ConfigMap::api-map",
     }
 
 
@@ -148,7 +166,7 @@ def test_a_programs_token_is_put_out_as_a_secret() -> None:
     tokens = rendered(ASKING).exports["serviceTokens"]
     assert isinstance(tokens, Secret) or isinstance(tokens["jellyfin"], Secret)
     assert "generated-client-secret" not in repr(tokens)
-    assert "serviceTokens" not in rendered().exports
+    assert "serviceTokens" not in rendered(NOBODY_ASKS).exports
 
 
 def test_where_nobody_is_asked_no_organization_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +179,7 @@ def test_where_nobody_is_asked_no_organization_is_looked_up(monkeypatch: pytest.
             return super().__getitem__(token)
 
     monkeypatch.setattr(program, "ANSWERS", Watched(program.ANSWERS))
-    evaluate(HOMELAB, HIDDEN)
+    evaluate(changed(HOMELAB, [NOBODY_ASKS]), HIDDEN)
     assert set(looked_up) == {"getZone", "getZeroTrustTunnelCloudflaredToken"}
     evaluate(changed(HOMELAB, [ASKING]), HIDDEN)
     assert "getZeroTrustOrganization" in looked_up
@@ -184,7 +202,7 @@ def test_the_connector_reaches_cloudflare_and_public_apps_and_only_what_watches_
     assert watched["ports"] == [{"protocol": "TCP", "port": 2000}]
     _dns, *apps, cloudflare = policy["egress"]
     called = {rule["to"][0]["podSelector"]["matchLabels"]["app.kubernetes.io/name"] for rule in apps}
-    assert called == {"immich-server", "jellyfin"}
+    assert called == {"immich-server", "jellyfin", "api"}
     ports = {(port["protocol"], port["port"]) for port in cloudflare["ports"]}
     assert ports == {("TCP", 443), ("TCP", 7844), ("UDP", 7844)}
     assert "192.168.0.0/16" in cloudflare["to"][0]["ipBlock"]["except"]

@@ -20,7 +20,7 @@ def test_the_policy_is_never_overwritten_unasked_and_comes_before_every_key() ->
     assert "overwriteExistingContent" not in policy.inputs
     assert tailnet.parse(policy.inputs["acl"]).failed_tests() == ()
     keys = evaluation.of_type(KEY)
-    assert {one.name for one in keys} == {"immich", "jellyfin", "monitoring", "ntfy"}
+    assert {one.name for one in keys} == {"api", "immich", "jellyfin", "monitoring", "ntfy"}
     for key in keys:
         assert policy.urn in key.depends_on
         assert key.inputs["tags"] == [f"tag:app-{key.name}"]
@@ -84,6 +84,8 @@ def test_closing_the_tailnet_door_of_an_app_changes_what_is_about_that_app_and_t
         "kubernetes:networking.k8s.io/v1:NetworkPolicy::media-jellyfin",
         # Prometheus asks one proxy less, and reads that without stopping.
         "kubernetes:core/v1:ConfigMap::prometheus-config",
+        # And the API shows who comes in.
+        "kubernetes:core/v1:ConfigMap::api-map",
         "kubernetes:networking.k8s.io/v1:NetworkPolicy::monitoring-prometheus",
     }
 

@@ -141,7 +141,11 @@ def test_the_policies_find_what_they_find_in_the_engine(homelab: Tour) -> None:
         ("probes", plugin),
         ("public-behind-access", "DnsRecord immich"),
         ("public-behind-access", "DnsRecord jellyfin"),
-        ("service-account-token", *(f"Deployment proxy-{app}" for app in ("immich", "jellyfin", "monitoring", "ntfy"))),
+        (
+            "service-account-token",
+            *(f"Deployment proxy-{app}" for app in ("api", "immich", "jellyfin", "monitoring", "ntfy")),
+        ),
+        ("service-account-token", "Deployment api"),
         ("service-account-token", "Deployment kube-state-metrics"),
         ("service-account-token", "StatefulSet prometheus"),
         ("host-path", "DaemonSet alloy", "DaemonSet node-exporter"),
