@@ -199,6 +199,7 @@ def server(home: Home, images: Mapping[str, Image]) -> Workload:
         user=User(65532, 65532),
         api_token=True,
         grace_seconds=15,
+        drain_seconds=5,
         containers=(
             Container(
                 name=NAME,

@@ -149,14 +149,16 @@ def _pod_spec(workload: Workload) -> Manifest:
         spec["affinity"] = {"nodeAffinity": affinity}
     if workload.replicas > 1:
         # Preferred, not demanded: with one node in service, all replicas run there.
-        spec["topologySpreadConstraints"] = [
-            {
-                "maxSkew": 1,
-                "topologyKey": names.LABEL_HOSTNAME,
-                "whenUnsatisfiable": "ScheduleAnyway",
-                "labelSelector": {"matchLabels": names.selector(workload.name)},
-            }
-        ]
+        spread: Manifest = {
+            "maxSkew": 1,
+            "topologyKey": names.LABEL_HOSTNAME,
+            "whenUnsatisfiable": "ScheduleAnyway",
+            "labelSelector": {"matchLabels": names.selector(workload.name)},
+        }
+        if workload.kind == "Deployment":
+            # Each generation is spread by itself: pods that are about to go would push their successors together.
+            spread["matchLabelKeys"] = ["pod-template-hash"]
+        spec["topologySpreadConstraints"] = [spread]
     tolerations = [dict(one) for one in workload.tolerations]
     if any(one.gpu for one in workload.every_container):
         spec["runtimeClassName"] = names.RUNTIME_CLASS_NVIDIA
@@ -190,6 +192,8 @@ def _container(container: Container, workload: Workload) -> Manifest:
             manifest[kind] = _probe(probe)
     manifest["resources"] = _resources(container)
     manifest["securityContext"] = _container_security(container)
+    if workload.drain_seconds and container.ports:
+        manifest["lifecycle"] = {"preStop": {"sleep": {"seconds": workload.drain_seconds}}}
     if container.mounts:
         manifest["volumeMounts"] = [_volume_mount(mount, workload) for mount in container.mounts]
     return manifest

@@ -265,6 +265,9 @@ class Workload:
     host_network: bool = False
     api_token: bool = False
     grace_seconds: int = 30
+    drain_seconds: int = 0
+    """How long a pod that shall end still answers before it is told: so long other nodes may go on sending it requests.
+    Part of `grace_seconds`."""
     talks_to: tuple[Flow, ...] = ()
     metrics: tuple[Metrics, ...] = ()
     deviations: Mapping[Deviation, str] = field(default_factory=dict)
@@ -284,6 +287,8 @@ class Workload:
         for deviation, reason in self.deviations.items():
             if not reason.strip():
                 raise ValueError(f'{self.name}: the deviation "{deviation.label}" needs a reason')
+        if self.drain_seconds >= self.grace_seconds:
+            raise ValueError(f"{self.name}: of {self.grace_seconds} s, {self.drain_seconds} leave none to end in")
         for one in self.metrics:
             if one.port not in self.ports:
                 raise ValueError(f'{self.name}: tells metrics on port "{one.port}", and has {sorted(self.ports)}')

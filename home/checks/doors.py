@@ -93,16 +93,24 @@ def machine_names_are_free(home: Home) -> Iterator[Problem]:
 
 
 def api_servers_have_an_address(home: Home) -> Iterator[Problem]:
-    """The proxies of the tailnet door keep their state in the cluster, and may talk to nothing that isn't named."""
-    doors = [f"apps.{name}.doors" for name, app in home.apps.by_name.items() if "tailnet" in app.doors]
+    """Pods may talk to nothing that isn't named: who asks an API server has to be told where one is."""
+    asking = [
+        *(
+            (f"what opens the tailnet door (apps.{name}.doors)", f"apps.{name}.doors")
+            for name, app in home.apps.by_name.items()
+            if "tailnet" in app.doors
+        ),
+        *([("the API (apps.api)", "apps.api")] if home.apps.api else []),
+        *([("monitoring (apps.monitoring)", "apps.monitoring")] if home.apps.monitoring else []),
+    ]
     for i, node in enumerate(home.nodes):
         given = [address for address in (node.addresses.lan, node.addresses.tailnet) if address]
-        if doors and node.role == "server" and not any(ip_address(address).version == 4 for address in given):
+        if asking and node.role == "server" and not any(ip_address(address).version == 4 for address in given):
             yield Problem(
                 f"nodes[{i}].addresses",
-                f"names no IPv4 address of {node.name}, but what opens the tailnet door ({doors[0]}) has to reach the "
-                "API server there; write lan, tailnet or both",
-                (f"nodes[{i}].role", doors[0]),
+                f"names no IPv4 address of {node.name}, but {asking[0][0]} has to reach the API server there; write "
+                "lan, tailnet or both",
+                (f"nodes[{i}].role", asking[0][1]),
             )
 
 
@@ -149,6 +157,27 @@ def _asking(app: App) -> str | None:
     return None
 
 
+def somebody_may_ask_the_api(home: Home) -> Iterator[Problem]:
+    """The API has no login of its own: it believes its doors, and programs their tokens."""
+    api = home.apps.api
+    if api is None or api.programs:
+        return
+    if not api.doors:
+        yield Problem(
+            "apps.api.doors",
+            "no door leads to the API and no program may ask it, so it would be there for nobody; give it a door, or "
+            "name programs",
+            ("apps.api.programs",),
+        )
+    elif "public" in api.doors and not api.sign_in:
+        yield Problem(
+            "apps.api.signIn",
+            "is false, and the API has no login of its own: whoever comes by the public door would be refused; leave "
+            "signIn out, take the public door away, or name programs that come with a token",
+            ("apps.api.doors", "apps.api.programs"),
+        )
+
+
 def roles_are_asked_for(home: Home) -> Iterator[Problem]:
     """Who reads roles there would believe that others stay outside."""
     for name, app in home.apps.by_name.items():
@@ -174,6 +203,7 @@ def audience_has_a_door(home: Home) -> Iterator[Problem]:
 
 
 CHECKS = (
+    somebody_may_ask_the_api,
     doors_exist,
     doors_are_unique,
     public_apps_have_a_hostname,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import yaml
 
 from tests.twin.objects import eventually
+from twin import binaries
 from twin.api import Api
 from twin.cluster import Twin
 from twin.engine import Engine, EngineError
@@ -66,6 +68,11 @@ class Deployed:
             },
         )
         return bool(review["status"]["allowed"])
+
+    def kubectl(self, *args: str) -> None:
+        """Run kubectl on the twin, to its end."""
+        command = [str(binaries.find("kubectl")), "--kubeconfig", str(self.twin.kubeconfig), *args]
+        subprocess.run(command, check=True, capture_output=True)
 
     def gpus(self, node: str) -> str:
         """What a node offers of GPUs."""

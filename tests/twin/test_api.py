@@ -18,6 +18,7 @@ from components import api as room
 from demo import twin as demo_twin
 from demo.serving import serving
 from tests.twin.deployed import Deployed, changed_home
+from tests.twin.objects import eventually
 
 pytestmark = [pytest.mark.engine]
 
@@ -227,12 +228,13 @@ def test_no_secret_of_it_is_in_clear(brain: Deployed) -> None:
             assert one not in state
 
 
-def test_once_the_worker_answers_one_of_them_runs_there(tmp_path: Path) -> None:
+def test_once_the_worker_answers_one_of_them_runs_there_and_one_elsewhere(tmp_path: Path) -> None:
     def answers(config: dict[str, Any]) -> None:
         for node in config["homebrain:nodes"]:
-            node.pop("state", None)
+            # With a third node, a crowded one would be left by chance.
+            node["state"] = "unknown" if node["name"] == "k3s-gpu" else "ready"
         # Alone it is soon up, and what else a home runs doesn't change where it goes.
-        config["homebrain:apps"] = {"api": {"prefers": "k3s-worker"}}
+        config["homebrain:apps"] = {"api": {"prefers": "k3s-worker", "programs": [CALENDAR]}}
         del config["homebrain:domain"]
         del config["homebrain:nas"]
 
@@ -240,8 +242,14 @@ def test_once_the_worker_answers_one_of_them_runs_there(tmp_path: Path) -> None:
     deployed.twin.up()
     try:
         deployed.engine.up()
-        found = nodes(deployed)
-        assert len(found) == 2
-        assert found.count("k3s-worker") == 1, found
+        assert nodes(deployed) == ["k3s-master", "k3s-worker"]
+        # A new generation is spread as well, though it comes while the old one is still there.
+        for generation in ("second", "third"):
+            template = {"metadata": {"annotations": {"generation": generation}}}
+            change = json.dumps({"spec": {"template": template}})
+            deployed.kubectl("-n", "brain", "patch", "deployment/api", "--patch", change)
+            deployed.kubectl("-n", "brain", "rollout", "status", "deployment/api", "--timeout", "120s")
+            eventually(lambda: len(deployed.pods("brain", "api")), 2)
+            assert nodes(deployed) == ["k3s-master", "k3s-worker"]
     finally:
         deployed.twin.reset()

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from home import yamlfile
+from home import versions, yamlfile
 from tools.toolchain import FOLDERS, TEST_FOLDERS, Pin, cache_folder
 
 ROOT = Path(__file__).parents[2]
@@ -82,13 +82,32 @@ def test_an_image_is_built_tried_and_published_for_both_architectures() -> None:
     assert "--read-only --cap-drop ALL" in tried
     assert scripts.index(tried) < scripts.index(next(one for one in scripts if "docker save" in one))
     assert "for architecture in amd64 arm64;" in publish["steps"][-1]["run"]
+    assert "imagetools inspect" in publish["steps"][-1]["run"].split("docker load")[0]
     dockerfile = next(one for one in scripts if "docker buildx build" in one).split("--file ")[1].split()[0]
     assert (ROOT / dockerfile).is_file()
 
 
+def test_the_tag_that_is_published_is_the_one_that_homes_run(tmp_path: Path) -> None:
+    [script] = [
+        step["run"]
+        for step in WORKFLOWS["api-image"]["jobs"]["build"]["steps"]
+        if "versions.yaml" in step.get("run", "")
+    ]
+
+    def passes(tag: str) -> bool:
+        environment = {**os.environ, "GITHUB_REF_NAME": tag}
+        return subprocess.run(["bash", "-eo", "pipefail", "-c", script], cwd=ROOT, env=environment).returncode == 0
+
+    runs = versions.load()["homebrain-api"].tag
+    assert re.fullmatch(r"v\d+\.\d+\.\d+", runs)
+    assert passes(runs)
+    assert not passes("v999.0.0")
+    assert not passes(runs.removesuffix("0"))
+
+
 def test_the_code_of_a_pull_request_runs_without_secrets_and_rights() -> None:
     triggers = {name: set(workflow["on"]) for name, workflow in WORKFLOWS.items()}
-    assert WORKFLOWS["api-image"]["on"] == {"push": {"tags": ["v*"]}}
+    assert WORKFLOWS["api-image"]["on"] == {"push": {"tags": ["v[0-9]+.[0-9]+.[0-9]+"]}}
     assert triggers == {
         "api-image": {"push"},
         "main": {"push"},

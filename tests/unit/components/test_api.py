@@ -33,10 +33,14 @@ PEOPLE: dict[str, Any] = {
 }
 FOR_FAMILY: dict[str, Any] = {"path": "apps.api.roles", "set": ["owner", "family"]}
 NOT_PUBLIC: dict[str, Any] = {"path": "apps.api.doors", "set": ["tailnet"]}
-OWN_LOGIN: dict[str, Any] = {"path": "apps.api.signIn", "set": False}
+# Programs come with tokens.
+OWN_LOGIN: dict[str, Any] = {
+    "path": "apps.api",
+    "set": {"doors": ["public", "tailnet"], "hostname": "brain", "signIn": False, "programs": ["calendar"]},
+}
 FOR_A_PROGRAM: dict[str, Any] = {"path": "apps.api.programs", "set": ["calendar"]}
 ALONE: list[dict[str, Any]] = [
-    {"path": "apps", "set": {"api": {}}},
+    {"path": "apps", "set": {"api": {"programs": ["calendar"]}}},
     {"path": "domain", "remove": True},
 ]
 

@@ -274,3 +274,18 @@ def test_a_preferred_node_is_worth_twice_the_others_and_demanded_of_nobody() -> 
     assert anywhere["preference"]["matchExpressions"] == [{"key": "kubernetes.io/hostname", "operator": "Exists"}]
     assert preferred["weight"] == anywhere["weight"]
     assert "requiredDuringSchedulingIgnoredDuringExecution" not in str(pod(replace(PLAIN, prefers="attic")))
+
+
+def test_replicas_of_one_generation_are_spread_among_themselves() -> None:
+    [spread] = pod(replace(PLAIN, replicas=2))["spec"]["topologySpreadConstraints"]  # type: ignore[index]
+    assert spread["matchLabelKeys"] == ["pod-template-hash"]
+    # A StatefulSet's pods have no such label, and one takes the place of another under its name.
+    [spread] = pod(replace(PLAIN, replicas=2, kind="StatefulSet"))["spec"]["topologySpreadConstraints"]  # type: ignore[index]
+    assert "matchLabelKeys" not in spread
+
+
+def test_what_is_drained_answers_a_while_longer_and_has_time_left_to_end() -> None:
+    assert only_container(replace(PLAIN, drain_seconds=5))["lifecycle"] == {"preStop": {"sleep": {"seconds": 5}}}
+    assert "lifecycle" not in only_container(PLAIN)
+    with pytest.raises(ValueError, match="leave none to end in"):
+        replace(PLAIN, grace_seconds=5, drain_seconds=5)

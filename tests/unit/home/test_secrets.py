@@ -64,7 +64,7 @@ def test_keys_of_apps_are_welcome_where_the_api_asks_them_and_needed_nowhere(
     apps: list[str], welcome: tuple[secrets.Secret, ...]
 ) -> None:
     document = config()
-    document["apps"] = {**document["apps"], "api": {}}
+    document["apps"] = {**document["apps"], "api": {"programs": ["calendar"]}}
     document["apps"] = {name: document["apps"][name] for name in apps}
     here = load(document)
     assert secrets.welcome(here) == welcome
