@@ -24,6 +24,9 @@ from twin.standins.tailscale import ACL
 # Where the twin's API server keeps its objects, Secrets among them, and how it is spoken to.
 OF_THE_CLUSTER = ("etcd", "pki", "kubeconfig")
 
+PUBLIC = ["photos.kanokgan.com", "films.kanokgan.com", "brain.kanokgan.com", None]
+"""The names for which the tunnel has a rule, and what answers for every other."""
+
 
 def asking(config: dict[str, Any]) -> None:
     config["homebrain:apps"]["jellyfin"]["signIn"] = True
@@ -59,26 +62,34 @@ def test_cloudflare_has_a_tunnel_a_record_for_each_public_app_and_access_where_o
     assert (found["ZeroTrustTunnelCloudflared"], found["ZeroTrustTunnelCloudflaredConfig"], found["DnsRecord"]) == (
         1,
         1,
-        2,
+        3,
     )
-    assert (found["ZeroTrustAccessApplication"], found["ZeroTrustAccessServiceToken"]) == (1, 1)
+    assert (found["ZeroTrustAccessApplication"], found["ZeroTrustAccessServiceToken"]) == (2, 2)
     [config] = [one for one in held(doors, "cloudflare") if one["type"].endswith("TunnelCloudflaredConfig")]
     rules = config["inputs"]["config"]["ingresses"]
-    assert [one.get("hostname") for one in rules] == ["photos.kanokgan.com", "films.kanokgan.com", None]
-    [application] = [one for one in held(doors, "cloudflare") if one["type"].endswith("ZeroTrustAccessApplication")]
-    assert rules[1]["originRequest"]["access"]["audTags"] == [application["outputs"]["aud"]]
+    assert [one.get("hostname") for one in rules] == PUBLIC
+    tags = {
+        one["inputs"]["domain"]: one["outputs"]["aud"]
+        for one in held(doors, "cloudflare")
+        if one["type"].endswith("ZeroTrustAccessApplication")
+    }
+    asked = {one["hostname"]: one["originRequest"]["access"]["audTags"] for one in rules if "originRequest" in one}
+    assert asked == {
+        "films.kanokgan.com": [tags["films.kanokgan.com"]],
+        "brain.kanokgan.com": [tags["brain.kanokgan.com"]],
+    }
 
 
 def test_tailscale_has_the_policy_and_a_key_for_each_app(doors: Deployed) -> None:
     found = kinds(doors)
-    assert (found["Acl"], found["DnsPreferences"], found["TailnetSettings"], found["TailnetKey"]) == (1, 1, 1, 4)
+    assert (found["Acl"], found["DnsPreferences"], found["TailnetSettings"], found["TailnetKey"]) == (1, 1, 1, 5)
 
 
 def test_the_doors_run(doors: Deployed) -> None:
     assert [pod["status"]["phase"] for pod in doors.pods("tunnel", "cloudflared")] == ["Running"] * 2
     nodes = {pod["spec"]["nodeName"] for pod in doors.pods("tunnel", "cloudflared")}
     assert nodes == {"k3s-master", "k3s-gpu"}
-    for app in ("immich", "jellyfin", "monitoring", "ntfy"):
+    for app in ("api", "immich", "jellyfin", "monitoring", "ntfy"):
         assert [pod["status"]["phase"] for pod in doors.pods("tailnet", f"proxy-{app}")] == ["Running"]
 
 
@@ -107,8 +118,8 @@ def test_no_secret_of_a_door_is_in_clear_anywhere(doors: Deployed) -> None:
     needed = home.secrets.required(home.load_file(doors.twin.home))
     secrets += [doors.engine.run("config", "get", f"homebrain:{one.key}").output.strip() for one in needed]
     shown = json.loads(doors.engine.run("stack", "output", "--json", "--show-secrets").output)
-    secrets.append(shown["serviceTokens"]["jellyfin"]["clientSecret"])
-    assert len(set(secrets)) == len(secrets) == 4 + len(needed)
+    secrets += [shown["serviceTokens"][app]["clientSecret"] for app in ("api", "jellyfin")]
+    assert len(set(secrets)) == len(secrets) == 5 + len(needed)
     assert all(len(one) > 12 for one in secrets)
     printed = doors.engine.preview("--diff").output + doors.engine.run("stack", "output", "--json").output
     objects = json.dumps([doors.api.list(kind) for kind in ("Pod", "ConfigMap", "Deployment")])
@@ -146,8 +157,8 @@ def test_an_engine_that_is_killed_at_the_doors_is_made_good_by_the_next_up(momen
         found = kinds(deployed)
         assert (found["ZeroTrustTunnelCloudflared"], found["DnsRecord"], found["TailnetKey"], found["Acl"]) == (
             1,
-            2,
-            4,
+            3,
+            5,
             1,
         )
     finally:
@@ -233,7 +244,7 @@ def test_a_tunnel_that_is_there_already_is_taken_over_with_its_names(undeployed:
     assert [one["id"] for one in entries if one["type"] == TUNNEL] == ["their-tunnel"]
     assert "their-record" in [one["id"] for one in entries if one["type"] == DNS_RECORD]
     [ours] = [one["inputs"]["config"]["ingresses"] for one in entries if one["type"] == TUNNEL_CONFIG]
-    assert [rule.get("hostname") for rule in ours] == ["photos.kanokgan.com", "films.kanokgan.com", None]
+    assert [rule.get("hostname") for rule in ours] == PUBLIC
     assert undeployed.engine.up().changed == 0
 
 
@@ -278,14 +289,15 @@ def test_closing_and_opening_a_door_is_one_line_and_breaks_off_nobodys_stream(do
     try:
         changed_home(doors.twin.home, closed)
         run = doors.engine.up()
-        # Its name goes; the tunnel's rules, both ends of the flow and what monitoring knocks at are changed.
+        # Its name goes; the tunnel's rules, both ends of the flow, what monitoring knocks at, and what the API shows of it
+        # and where its page leads are changed.
         assert {change: count for change, count in run.changes.items() if change not in ("same", "read")} == {
             "delete": 1,
-            "update": 4,
+            "update": 6,
         }
-        assert names() == ["films.kanokgan.com", None]
+        assert names() == PUBLIC[1:]
     finally:
         changed_home(doors.twin.home, asking)
         doors.engine.up()
-    assert names() == ["photos.kanokgan.com", "films.kanokgan.com", None]
+    assert names() == PUBLIC
     assert connectors() == before

@@ -183,6 +183,7 @@ def test_a_pod_with_another_apps_label_shows(deployed: Deployed) -> None:
         assert told(deployed) == [
             "photos/immich-server, pods: +tunnel/stray → immich-server:2283",
             "media/jellyfin, pods: +tunnel/stray → jellyfin:8096",
+            "brain/api, pods: +tunnel/stray → api:8080",
             # It has the connector's name, whose figures Prometheus asks for.
             "tunnel/stray, pods: +monitoring/prometheus → stray:other tcp ports",
         ]
