@@ -136,8 +136,8 @@ def _people(by_address: Mapping[str, str], sign_in: SignIn | None) -> dict[str, 
     if sign_in is None:
         return {_ROLES: json.dumps(by_address, sort_keys=True)}
     return {
-        # A program that Access let in is known by the id of its service token. With `--target` the engine leaves out what
-        # isn't meant, and there is none.
+        # A program that Access let in is known by the id of its service token. With `--target` the engine leaves out
+        # what isn't meant, and there is none.
         _ROLES: pulumi.Output.from_input(sign_in.program).apply(
             lambda program: json.dumps({**by_address, **({program: "program"} if program else {})}, sort_keys=True)
         ),

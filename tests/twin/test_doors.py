@@ -289,7 +289,7 @@ def test_closing_and_opening_a_door_is_one_line_and_breaks_off_nobodys_stream(do
     try:
         changed_home(doors.twin.home, closed)
         run = doors.engine.up()
-        # Its name goes; the tunnel's rules, both ends of the flow, what monitoring knocks at, and what the API shows of it
+        # Its name goes; the tunnel's rules, both ends of the flow, what monitoring knocks at, what the API shows of it
         # and where its page leads are changed.
         assert {change: count for change, count in run.changes.items() if change not in ("same", "read")} == {
             "delete": 1,
