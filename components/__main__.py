@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 import yaml
 
 import home
-from components.connections import connections
 from components.demands import controllers
 from components.plan import Plan, plan
 from components.tailnet_policy import policy, text
@@ -20,7 +19,7 @@ _STACK_FILE = "Pulumi.homelab.yaml"
 _WRITTEN: Mapping[str, tuple[str, Callable[[Home, Plan], str]]] = {
     "connections": (
         "what talks to what: a YAML document for each workload",
-        lambda _, rooms: yaml.safe_dump_all(connections(rooms)),
+        lambda _, rooms: yaml.safe_dump_all(rooms.connections),
     ),
     "demands": (
         "what has to find room on the nodes: the controllers of all pods",

@@ -7,9 +7,9 @@ nothing from here. It comes from the plan alone, like `components.demands`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
 
+from components.doors import Front, Opening
 from components.flows import API_SERVER_PORT, Flow, ToAddress, ToApiServer, ToInternet, ToWorkload
 from components.manifests import Manifest
 from components.network import PRIVATE_RANGES
@@ -18,24 +18,24 @@ from exposure.shape import as_data
 from home import Home
 from home.exposure import expected, planned_of
 
-if TYPE_CHECKING:
-    from components.plan import Plan
 
+def connections(
+    workloads: Mapping[str, Iterable[Workload]], fronts: Iterable[Front], proxies: Iterable[tuple[Opening, Workload]]
+) -> list[Manifest]:
+    """What workloads, given by namespace, talk to; fronts: where people come in; proxies: each with what it is for.
 
-def connections(rooms: Plan) -> list[Manifest]:
-    """A document for each workload: `namespace`, `name`, `ports`, `hostNetwork`, and
+    A document for each workload: `namespace`, `name`, `ports`, `hostNetwork`, and
 
     - `app` and `front`, the port where people come in, for the workload that is an app's front;
     - `app` and `proxy`, for its machine in the tailnet;
     - `talksTo`: ports of other workloads;
     - `leaves`: `ranges` outside the cluster, without their `exceptions`, with the ports in `tcp` and `udp`.
     """
-    fronts = {(one.namespace, one.workload): {"app": one.app, "front": one.number} for one in rooms.fronts}
-    proxies = {
-        (proxy.namespace, proxy.name): {"app": opening.front.app, "proxy": True}
-        for opening, proxy in zip(rooms.tailnet, rooms.proxies, strict=True)
+    apps: dict[tuple[str, str], Manifest] = {
+        (one.namespace, one.workload): {"app": one.app, "front": one.number} for one in fronts
     }
-    everything = [one for room in rooms.workloads.values() for one in room]
+    apps |= {(proxy.namespace, proxy.name): {"app": opening.front.app, "proxy": True} for opening, proxy in proxies}
+    everything = [one for room in workloads.values() for one in room]
     ports = {(one.namespace, one.name): one.ports for one in everything}
     return [
         {
@@ -43,8 +43,7 @@ def connections(rooms: Plan) -> list[Manifest]:
             "name": one.name,
             "ports": sorted(one.ports.values()),
             "hostNetwork": one.host_network,
-            **fronts.get((one.namespace, one.name), {}),
-            **proxies.get((one.namespace, one.name), {}),
+            **apps.get((one.namespace, one.name), {}),
             "talksTo": [
                 {
                     "namespace": flow.namespace,
@@ -60,9 +59,9 @@ def connections(rooms: Plan) -> list[Manifest]:
     ]
 
 
-def exposure_map(home: Home, rooms: Plan) -> str:
-    """The map of who reaches what, as JSON: as `python -m home exposure --json` prints it."""
-    return json.dumps(as_data(expected(home, planned_of(connections(rooms)))), indent=1) + "\n"
+def exposure_map(home: Home, found: Iterable[Manifest]) -> str:
+    """The map of who reaches what, of these connections, as JSON: as `python -m home exposure --json` prints it."""
+    return json.dumps(as_data(expected(home, planned_of(found))), indent=1) + "\n"
 
 
 def _leaving(workload: Workload) -> Iterator[Manifest]:

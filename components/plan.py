@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from components import api, doors, gpu, immich, jellyfin, ntfy, storage, tailnet_proxies, tunnel
-from components.connections import exposure_map
+from components.connections import connections, exposure_map
 from components.doors import Front, Opening
+from components.manifests import Manifest
 from components.monitoring import grafana
 from components.monitoring.workloads import MonitoringWorkloads
 from components.monitoring.workloads import workloads as watching
@@ -61,6 +62,11 @@ class Plan:
         namespaces = sorted({workload.namespace for workload in everything})
         return {one: tuple(workload for workload in everything if workload.namespace == one) for one in namespaces}
 
+    @property
+    def connections(self) -> list[Manifest]:
+        """What the workloads talk to and who is let in to them, as `components.connections` writes it."""
+        return connections(self.workloads, self.fronts, zip(self.tailnet, self.proxies, strict=True))
+
 
 def plan(home: Home, images: Mapping[str, Image]) -> Plan:
     """Work out what `home` runs, with `images` from the versions file."""
@@ -102,5 +108,5 @@ def plan(home: Home, images: Mapping[str, Image]) -> Plan:
         others = [workload for room in rooms.workloads.values() for workload in room]
         rooms = replace(rooms, monitoring=watching(home, images, others=others, fronts=rooms.fronts, public=public))
     if brain:
-        rooms = replace(rooms, api=api.with_map(brain, exposure_map(home, rooms)))
+        rooms = replace(rooms, api=api.with_map(brain, exposure_map(home, rooms.connections)))
     return rooms

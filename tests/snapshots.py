@@ -13,7 +13,6 @@ from typing import Any
 import yaml
 
 import home
-from components.connections import connections
 from components.plan import plan
 from exposure import Exposure
 from home.exposure import expected, planned_of
@@ -44,7 +43,7 @@ CORE_DNS: Object = {
 def described(config: Mapping[str, Any], name: str = "test") -> Exposure:
     """The map of who should reach what of the home with this config, by key without the project's name."""
     here = home.load(config)
-    documents = yaml.safe_load_all(yaml.safe_dump_all(connections(plan(here, home.versions.load()))))
+    documents = yaml.safe_load_all(yaml.safe_dump_all(plan(here, home.versions.load()).connections))
     return expected(here, planned_of(documents), name)
 
 
