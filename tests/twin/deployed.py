@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,25 @@ class Deployed:
         """The pods of a workload."""
         pods = self.api.list("Pod", namespace)
         return [pod for pod in pods if pod["metadata"]["labels"].get("app.kubernetes.io/name") == name]
+
+    def secret(self, name: str, namespace: str) -> dict[str, str]:
+        """What a Secret holds, in clear."""
+        found = self.api.get("Secret", name, namespace)
+        assert found, f"there is no Secret {namespace}/{name}"
+        return {key: base64.b64decode(value).decode() for key, value in (found.get("data") or {}).items()}
+
+    def assert_hidden(self, secrets: Iterable[str]) -> None:
+        """None of them is in clear where others look: in what a preview prints and the stack puts out, in objects but
+        Secrets, in the state. In base64, a value is as clear as without."""
+        printed = self.engine.preview("--diff").output + self.engine.run("stack", "output", "--json").output
+        objects = json.dumps([self.api.list(kind) for kind in ("Pod", "ConfigMap", "Deployment", "StatefulSet")])
+        state = json.dumps(self.engine.export())
+        for secret in secrets:
+            assert len(secret) > 12, "so short a text is found anywhere"
+            for text in (secret, base64.b64encode(secret.encode()).decode()):
+                assert text not in printed
+                assert text not in objects
+                assert text not in state
 
     def may(
         self, account: str, verb: str, resource: str, namespace: str = "", name: str = "", *, group: str = ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -73,17 +72,10 @@ def test_it_may_read_what_it_tells_of_and_nothing_else(
     assert brain.may("brain/api", verb, kind, group=group) is allowed
 
 
-def secret(deployed: Deployed, name: str, namespace: str = "brain") -> dict[str, str]:
-    """What a Secret holds, in clear."""
-    found = deployed.api.get("Secret", name, namespace)
-    assert found
-    return {key: base64.b64decode(value).decode() for key, value in (found.get("data") or {}).items()}
-
-
 def test_it_knows_prometheus_and_the_program_by_their_tokens(brain: Deployed) -> None:
-    known = json.loads(secret(brain, room.TOKENS)[room.TOKENS_FILE])
+    known = json.loads(brain.secret(room.TOKENS, "brain")[room.TOKENS_FILE])
     assert set(known) == {"prometheus", CALENDAR}
-    assert secret(brain, "prometheus-token", "monitoring") == {"token": known["prometheus"]}
+    assert brain.secret("prometheus-token", "monitoring") == {"token": known["prometheus"]}
     outputs = json.loads(brain.engine.run("stack", "output", "--json", "--show-secrets").output)
     assert outputs["api"] == {"url": "http://api.brain.svc:8080", "tokens": {CALENDAR: known[CALENDAR]}}
 
@@ -93,7 +85,7 @@ def test_it_knows_whom_access_let_in_by_the_app_s_own_tag(brain: Deployed) -> No
     [application_] = [
         one for one in state if one["type"].endswith(":ZeroTrustAccessApplication") and one["urn"].endswith("::api")
     ]
-    people = secret(brain, room.PEOPLE)
+    people = brain.secret(room.PEOPLE, "brain")
     assert json.loads(people["audiences"]) == [application_["outputs"]["aud"]]
     assert people["team"] == "https://kanokgan-stand-in.cloudflareaccess.com"
     assert set(json.loads(people["roles"]).values()) == {"owner", "program"}
@@ -121,7 +113,7 @@ class Kubelet:
 
     def _files(self, volume: Mapping[str, Any]) -> Mapping[str, str]:
         if "secret" in volume:
-            return secret(self.deployed, volume["secret"]["secretName"])
+            return self.deployed.secret(volume["secret"]["secretName"], "brain")
         config = self.deployed.api.get("ConfigMap", volume["configMap"]["name"], "brain")
         assert config
         data: Mapping[str, str] = config["data"]
@@ -135,7 +127,7 @@ class Kubelet:
         found: dict[str, str] = {}
         for one in self.container["env"]:
             reference = one.get("valueFrom", {}).get("secretKeyRef")
-            text = secret(self.deployed, reference["name"])[reference["key"]] if reference else one["value"]
+            text = self.deployed.secret(reference["name"], "brain")[reference["key"]] if reference else one["value"]
             found[one["name"]] = str(self.at(text)) if text.startswith(("/run/", "/etc/")) else text
         return found
 
@@ -173,7 +165,7 @@ async def test_its_own_code_runs_with_what_its_container_is_told(
     brain: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kubelet = Kubelet(brain, tmp_path)
-    tokens = json.loads(secret(brain, room.TOKENS)[room.TOKENS_FILE])
+    tokens = json.loads(brain.secret(room.TOKENS, "brain")[room.TOKENS_FILE])
     async with (
         started(kubelet, monkeypatch) as address,
         httpx.AsyncClient(base_url=address, trust_env=False, timeout=30) as client,
@@ -209,7 +201,7 @@ def test_a_key_is_set_in_one_step_and_nothing_restarts(brain: Deployed) -> None:
     key = "made-by-an-administrator"
     brain.engine.run("config", "set", "--secret", "homebrain:immichApiKey", key)
     assert brain.engine.up().changed == 1
-    assert secret(brain, room.KEYS) == {"immich": key, "jellyfin": ""}
+    assert brain.secret(room.KEYS, "brain") == {"immich": key, "jellyfin": ""}
     after = brain.api.get("Deployment", "api", "brain")
     assert before
     assert after
@@ -217,15 +209,9 @@ def test_a_key_is_set_in_one_step_and_nothing_restarts(brain: Deployed) -> None:
 
 
 def test_no_secret_of_it_is_in_clear(brain: Deployed) -> None:
-    values = [*json.loads(secret(brain, room.TOKENS)[room.TOKENS_FILE]).values()]
-    printed = brain.engine.preview("--diff").output + brain.engine.run("stack", "output", "--json").output
-    objects = json.dumps([brain.api.list(kind) for kind in ("Pod", "ConfigMap", "Deployment", "StatefulSet")])
-    state = json.dumps(brain.engine.export())
-    for value in values:
-        for one in (value, base64.b64encode(value.encode()).decode()):
-            assert one not in printed
-            assert one not in objects
-            assert one not in state
+    tokens = json.loads(brain.secret(room.TOKENS, "brain")[room.TOKENS_FILE])
+    keys = filter(None, brain.secret(room.KEYS, "brain").values())
+    brain.assert_hidden([*tokens.values(), *keys])
 
 
 def test_once_the_worker_answers_one_of_them_runs_there_and_one_elsewhere(tmp_path: Path) -> None:
