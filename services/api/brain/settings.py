@@ -45,7 +45,8 @@ class Settings(BaseSettings):
     roles: by email address, or by a service token's client ID. others: the role of whoever is known to the door but not
     in `roles`; without it they are refused.
 
-    deadlines: of one call to a service, of one look at it with all its calls, and of an overview. fresh_for: how long a
+    deadlines: of one call to a service, of a search (for one by what is to be seen, Immich may have to load a model
+    first), of one look at a service with all its calls, and of an overview. fresh_for: how long a
     look is as good as a new one, and look_every how often one is had unasked.
     """
 
@@ -80,6 +81,7 @@ class Settings(BaseSettings):
     max_listeners: int = Field(default=64, ge=1)
 
     call_deadline: Seconds = 3.0
+    search_deadline: Seconds = 15.0
     look_deadline: Seconds = 15.0
     overview_deadline: Seconds = 1.0
     fresh_for: Seconds = 10.0

@@ -347,7 +347,7 @@ async def test_a_source_that_can_not_be_asked_is_named_with_why(tmp_path: Path, 
     good = services["immich"].calls["photos.search"]
     bad = {"fails": fail, "breaks": broken, "hangs": never}[how]
     films = Fake("jellyfin", "Films", calls=[Call("video.search", "Films.", good.arguments, Nodes, EVERYBODY, bad)])
-    async with as_("ann", application(tmp_path, [services["immich"], films], call_deadline=0.1)) as ann:
+    async with as_("ann", application(tmp_path, [services["immich"], films], search_deadline=0.1)) as ann:
         found = (await ann.get("/api/v1/search", params={"q": "man"})).json()
     assert [one["title"] for one in found["hits"]] == ["IMG_1.jpg"]
     assert found["sources"][0]["unknown"] == ""
