@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import StreamingResponse
 from starlette.exceptions import HTTPException
 
+from brain.access.identity import WAYS
 from brain.found import Found
 from brain.overview import Overview
 from brain.routes.page import page_router, static_router
@@ -39,7 +40,7 @@ class PageServer:
     def app(self) -> FastAPI:
         """The routes of the page, and events as the API has them."""
         app = FastAPI()
-        app.include_router(page_router("homelab", self._look, self._find, lambda request: "Ada (owner)"))
+        app.include_router(page_router("homelab", self._look, self._find, lambda request: "Ada (owner)", WAYS))
         app.include_router(static_router())
         app.add_api_route("/api/v1/events", self._events)
         return app

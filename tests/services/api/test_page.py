@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
 
+from brain.access.identity import WAYS
 from brain.found import Found, Hit, Source
 from brain.overview import Alert, Count, ExposureMap, Gpu, Overview, Part, Playing, Reach, Store, Wanted
 from brain.page import picture, render, words
@@ -101,7 +102,8 @@ ALL_PAGES = {
     "found": render.found("homelab", FOUND, "Ada (owner)"),
     "nothing-found": render.found("homelab", NOTHING_FOUND),
     "nobody-to-ask": render.found("homelab", Found(query="lake")),
-    **{str(status): render.refused(status, "No.")[0] for status in (401, 403, 429, 503)},
+    **{str(status): render.refused(status, "No.", WAYS)[0] for status in (401, 403, 429, 503)},
+    "no-way-in": render.refused(401, "No.")[0],
 }
 
 
