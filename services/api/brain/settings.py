@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     roles: by email address, or by a service token's client ID. others: the role of whoever is known to the door but not
     in `roles`; without it they are refused.
 
+    rate_*: how often somebody may ask. max_listeners: who may listen for changes at once, and how often each of them;
+    listen_for: seconds until they are let in anew.
+
     deadlines: of one call to a service, of a search (for one by what is to be seen, Immich may have to load a model
     first), of one look at a service with all its calls, and of an overview. fresh_for: how long a
     look is as good as a new one, and look_every how often one is had unasked.
@@ -87,6 +90,8 @@ class Settings(BaseSettings):
     rate_burst: int = Field(default=60, ge=1)
     max_request_bytes: int = Field(default=64 * 1024, ge=0)
     max_listeners: int = Field(default=64, ge=1)
+    max_listeners_each: int = Field(default=6, ge=1)
+    listen_for: Seconds = 900.0
 
     call_deadline: Seconds = 3.0
     search_deadline: Seconds = 15.0

@@ -579,6 +579,14 @@ def test_nothing_of_the_page_stands_in_the_description_of_the_api(site: Site) ->
     assert described["paths"] == {}
 
 
+def test_a_tile_says_of_which_service_it_is_and_when_that_was_looked_at() -> None:
+    """By which the script knows whether the page is as new as what it was told (`/events` says the same)."""
+    page = shown(STATES["degraded"])
+    services = STATES["degraded"].services
+    assert page.values("data-service") == [one.service for one in services]
+    assert page.values("data-at") == [one.at.isoformat() for one in services]
+
+
 # Before the whole service.
 
 
