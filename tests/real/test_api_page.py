@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from brain.app import create_app
-from brain.overview import Part
+from brain.overview import Overview, Part
 from brain.page import words
 from brain.verdict import Verdict
 from tests.real import axe
@@ -19,7 +20,7 @@ from tests.real.browser import Browser, browser
 from tests.real.legibility import CUT_OFF, FAINT, TOO_WIDE, WIDTHS
 from tests.real.page_server import PageServer, served, serving
 from tests.services.api import fakes
-from tests.services.api.homes import ALERTS, HEALTHY_TILES, NOTHING_FOUND, STATES, home, tile
+from tests.services.api.homes import ALERTS, HEALTHY_TILES, NOTHING_FOUND, NOW, STATES, home, tile
 
 PAGES = [*STATES, "found", "nothing-found", "401", "403"]
 THEMES = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
@@ -42,7 +43,7 @@ def server() -> Iterator[PageServer]:
 def site(server: PageServer) -> Iterator[PageServer]:
     """The server, with a healthy home that lets everybody in."""
     yield server
-    server.refuses_with = 0
+    server.refuses_with = server.behind = server.hangs = 0
     server.overview = STATES["healthy"]
 
 
@@ -226,6 +227,16 @@ def test_on_a_phone_the_map_names_who_comes_in_and_nobody_else(tab: Browser, sit
 # Live.
 
 
+QUICK = """
+  window.looks = 0,
+  window.setTimeout = ((real) => (what, after) => real(what, after === 3000 ? 20 : after))(window.setTimeout),
+  window.fetch = ((real) => (...what) => (window.looks += 1, real(...what)))(window.fetch),
+  AbortSignal.timeout = ((real) => () => real.call(AbortSignal, 300))(AbortSignal.timeout),
+  true
+"""
+"""Counts how often the page is asked for, and lets it ask again sooner than it would."""
+
+
 def opened(tab: Browser, site: PageServer) -> None:
     """The page of this home, listening."""
     tab.open(f"{site.address}/", width=1280)
@@ -309,6 +320,76 @@ def test_a_page_whose_server_is_gone_says_so_and_finds_it_again(tab: Browser) ->
         tab.wait_for(LIVE)
         tab.wait_for("document.querySelector('#headline').innerText.endsWith('Films is down.')")
     assert tab.ask("window.loadedOnce")
+
+
+def down(after: float) -> Overview:
+    """The films are gone, as was seen so many seconds after all was well."""
+    tiles = [one.model_copy(update={"at": NOW + timedelta(seconds=after)}) for one in STATES["down"].services]
+    return home(*tiles)
+
+
+def test_a_page_asks_until_it_shows_what_it_was_told(tab: Browser, site: PageServer) -> None:
+    opened(tab, site)
+    tab.ask(QUICK)
+    site.behind = 3
+    site.change(down(60), of="jellyfin")
+    tab.wait_for("document.querySelector('#services').innerText.includes('It refuses connections.')")
+    assert site.behind == 0
+
+
+def test_what_was_before_does_not_come_back_when_another_replica_answers(tab: Browser, site: PageServer) -> None:
+    opened(tab, site)
+    tab.ask(QUICK)
+    site.change(down(60), of="jellyfin")
+    tab.wait_for("document.querySelector('#services').innerText.includes('It refuses connections.')")
+    tab.ask(
+        "window.said = [], new MutationObserver(() => said.push(document.querySelector('#headline').innerText))"
+        ".observe(document.body, {childList: true, subtree: true}), window.looks = 0, true"
+    )
+    site.behind = 2
+    tab.ask("document.dispatchEvent(new Event('visibilitychange')), true")
+    tab.wait_for("window.looks >= 3 && window.said.length")
+    assert {one.splitlines()[-1] for one in tab.ask("window.said")} == {"Films is down."}
+
+
+def test_a_page_that_is_never_shown_what_it_was_told_shows_what_there_is(tab: Browser, site: PageServer) -> None:
+    opened(tab, site)
+    tab.ask(QUICK)
+    before = site.looked
+    site.behind = 1000
+    site.change(down(60), of="jellyfin")
+    tab.wait_for("window.looks >= 6")
+    asked = site.looked - before
+    tab.ask("document.dispatchEvent(new Event('visibilitychange'))")
+    tab.wait_for("window.looks >= 7")
+    # One more, and none besides.
+    assert 6 <= asked <= 7
+    assert "Healthy" in tab.ask("document.querySelector('#services').innerText")
+
+
+def test_an_answer_that_never_comes_does_not_keep_the_page_from_asking_again(tab: Browser, site: PageServer) -> None:
+    opened(tab, site)
+    tab.ask(QUICK)
+    site.hangs = 1
+    site.change(STATES["degraded"])
+    tab.wait_for("window.looks >= 1")
+    site.change(STATES["down"])
+    tab.wait_for("document.querySelector('#services').innerText.includes('It refuses connections.')")
+
+
+def test_a_stream_that_ends_by_itself_is_no_loss(tab: Browser, site: PageServer) -> None:
+    opened(tab, site)
+    tab.ask(
+        "window.said = [], new MutationObserver(() => said.push(document.querySelector('#live').textContent))"
+        ".observe(document.querySelector('#live'), {childList: true, characterData: true, subtree: true}), true"
+    )
+    tab.ask(QUICK)
+    site.end_streams()
+    tab.wait_for("performance.getEntriesByType('resource').filter(one => one.name.endsWith('/events')).length >= 1")
+    tab.wait_for("window.looks >= 1")
+    site.change(STATES["down"])
+    tab.wait_for("document.querySelector('#services').innerText.includes('It refuses connections.')")
+    assert tab.ask("window.said") == []
 
 
 @pytest.mark.parametrize("seconds", [0, 4, 5, 89, 90, 3599, 5399, 5400, 129_599, 129_600, 172_800_000])

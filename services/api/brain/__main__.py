@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+
 from fastapi import FastAPI
 
 from brain.app import create_app
@@ -17,7 +20,10 @@ def application(settings: Settings) -> FastAPI:
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until told to stop, which is no failure: then the exit code is 0."""
+    # The server handles the signal while it serves, and raises it again when it has finished. As the first process of a
+    # container, this one would also be deaf to it until then.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = Settings()
     serve(application(settings), settings)
 

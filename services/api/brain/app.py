@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from typing import Final
 
 import httpx
 from fastapi import APIRouter, FastAPI
@@ -16,6 +17,7 @@ from brain.access.cloudflare import Access, Keys
 from brain.access.guard import Guard, RefusalPage
 from brain.access.identity import Roles
 from brain.access.limits import Buckets
+from brain.access.proxies import ProxyPods
 from brain.access.tailscale import Tailnet
 from brain.adapters.adapter import Adapter
 from brain.brain import Brain
@@ -23,8 +25,12 @@ from brain.page import render
 from brain.routes import calls, events, health, home, page
 from brain.routes.paths import API, VERSION
 from brain.routes.refusals import EVERYWHERE, upstream_failed
+from brain.services import api_server
 from brain.settings import Settings, of_file, tokens
 from brain.upstream import Upstream, UpstreamError, connect
+
+TOLD_EVERY: Final = 60.0
+"""Seconds between two lines in the log that the same asker asks too often."""
 
 
 def create_app(
@@ -50,6 +56,11 @@ def create_app(
         team = str(settings.access_team).rstrip("/")
         keys = Keys(Upstream("Cloudflare", team, client=keys_client, deadline=settings.call_deadline), clock)
         access = Access(team, settings.access_audiences, keys, roles)
+    pods_client = connect(ca_file=settings.kubernetes_ca_file)
+    pods = None
+    if settings.tailnet_proxy_pods and settings.kubernetes_url:
+        namespace, _, name = settings.tailnet_proxy_pods.partition("/")
+        pods = ProxyPods(api_server(settings, settings.kubernetes_url, pods_client), namespace, name, clock)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -61,9 +72,10 @@ def create_app(
             with suppress(asyncio.CancelledError):
                 await looking
             await brain.watch.close()
-            if keys is not None:
-                await keys.close()
-            for client in (keys_client, *clients):
+            for kept in (keys, pods):
+                if kept is not None:
+                    await kept.close()
+            for client in (keys_client, pods_client, *clients):
                 await client.aclose()
 
     app = FastAPI(
@@ -86,10 +98,12 @@ def create_app(
         app.include_router(routes)
     app.add_middleware(
         Guard,
-        tailnet=Tailnet(settings.tailnet_proxies, roles),
+        tailnet=Tailnet(settings.tailnet_proxies, roles, pods),
         access=access,
         bearer=Bearer(of_file(settings.tokens_file, tokens, {})),
         buckets=Buckets(settings.rate_per_second, settings.rate_burst, clock),
+        lines=Buckets(1 / TOLD_EVERY, 1, clock),
+        ways=settings.ways,
         max_bytes=settings.max_request_bytes,
         answered=brain.metrics.answered,
         page=refusal_page,

@@ -122,7 +122,7 @@ class Brain:
             text,
             page=page,
             size=size,
-            deadline=self.settings.call_deadline,
+            deadline=self.settings.search_deadline,
             links=self.links,
         )
 

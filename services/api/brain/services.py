@@ -28,22 +28,15 @@ def watched(
     adapters: list[Adapter] = []
     clients: list[httpx.AsyncClient] = []
 
-    def upstream(
-        name: str,
-        address: HttpUrl,
-        headers: Callable[[], Mapping[str, str]] = dict,
-        *,
-        ca_file: str | None = None,
-        max_bytes: int = MOST_BYTES,
-    ) -> Upstream:
-        clients.append(connect(ca_file=ca_file))
+    def upstream(name: str, address: HttpUrl, headers: Callable[[], Mapping[str, str]] = dict) -> Upstream:
+        clients.append(connect())
         return Upstream(
             name,
             str(address),
             client=clients[-1],
             headers=headers,
             deadline=settings.call_deadline,
-            max_bytes=max_bytes,
+            max_bytes=MOST_BYTES,
         )
 
     if settings.immich_url is not None:
@@ -54,6 +47,7 @@ def watched(
                 now=now,
                 has_key=immich.__bool__,
                 set_key=settings.set_key.get("immich", ""),
+                search_deadline=settings.search_deadline,
             )
         )
     if settings.jellyfin_url is not None:
@@ -67,16 +61,10 @@ def watched(
             )
         )
     if settings.kubernetes_url is not None:
-        token, authority = settings.key("kubernetes"), settings.kubernetes_ca_file
+        clients.append(connect(ca_file=settings.kubernetes_ca_file))
         adapters.append(
             Kubernetes(
-                upstream(
-                    "Kubernetes",
-                    settings.kubernetes_url,
-                    lambda: {"Authorization": f"Bearer {token()}"} if token else {},
-                    ca_file=str(authority) if authority is not None and authority.exists() else None,
-                    max_bytes=OF_A_CLUSTER,
-                ),
+                api_server(settings, settings.kubernetes_url, clients[-1]),
                 now=now,
                 remedy="Its service account's token is mounted by Kubernetes; its rights are the role of this service.",
             )
@@ -84,3 +72,16 @@ def watched(
     if settings.prometheus_url is not None:
         adapters.append(Prometheus(upstream("Prometheus", settings.prometheus_url), now=now))
     return tuple(adapters), tuple(clients)
+
+
+def api_server(settings: Settings, address: HttpUrl, client: httpx.AsyncClient) -> Upstream:
+    """Kubernetes, asked as the service account that this is."""
+    token = settings.key("kubernetes")
+    return Upstream(
+        "Kubernetes",
+        str(address),
+        client=client,
+        headers=lambda: {"Authorization": f"Bearer {token()}"} if token else {},
+        deadline=settings.call_deadline,
+        max_bytes=OF_A_CLUSTER,
+    )

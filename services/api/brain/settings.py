@@ -6,7 +6,6 @@ Secret changes in place. So no setting here is a secret, and any of them may be 
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import Callable, Mapping
@@ -14,9 +13,11 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
-from pydantic import Field, HttpUrl, field_validator
+from pydantic import Field, HttpUrl, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from brain.access.bearer import Token
+from brain.access.identity import By
 from brain.adapters.adapter import Role
 from brain.overview import Wanted
 
@@ -29,6 +30,10 @@ SHORTEST_TOKEN: Final = 24
 """Characters. Whatever is shorter could be guessed."""
 
 
+PODS: Final = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+"""A namespace, and the value of a label."""
+
+
 class Settings(BaseSettings):
     """All of it.
 
@@ -38,14 +43,20 @@ class Settings(BaseSettings):
     *_url: where a service is; without one it isn't watched. *_key_file: a file with the key for it. set_key: the
     command that sets the key of a service, by its name, to be shown to people. *_ca_file: authorities to trust for it.
 
-    tailnet_proxies: addresses whose Tailscale identity headers are believed. access_team: Cloudflare Access's
-    `https://<team>.cloudflareaccess.com`, and access_audiences the applications' tags; both, or Access is nobody to us.
-    tokens_file: a JSON object of bearer tokens by the name of the program that has one.
+    tailnet_proxies: addresses whose Tailscale identity headers are believed. tailnet_proxy_pods: `namespace/app`; then
+    only of those among them at which the cluster's API server says that a pod of this app runs. access_team:
+    Cloudflare Access's `https://<team>.cloudflareaccess.com`, and access_audiences the applications' tags; both, or
+    Access is nobody to us. tokens_file: a JSON object of bearer tokens by the name of the program that has one, of the
+    shape that `tokens` reads.
 
     roles: by email address, or by a service token's client ID. others: the role of whoever is known to the door but not
     in `roles`; without it they are refused.
 
-    deadlines: of one call to a service, of one look at it with all its calls, and of an overview. fresh_for: how long a
+    rate_*: how often somebody may ask. max_listeners: who may listen for changes at once, and how often each of them;
+    listen_for: seconds until they are let in anew.
+
+    deadlines: of one call to a service, of a search (for one by what is to be seen, Immich may have to load a model
+    first), of one look at a service with all its calls, and of an overview. fresh_for: how long a
     look is as good as a new one, and look_every how often one is had unasked.
     """
 
@@ -68,6 +79,7 @@ class Settings(BaseSettings):
     set_key: Mapping[str, str] = {}
 
     tailnet_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    tailnet_proxy_pods: str | None = Field(default=None, pattern=PODS)
     access_team: HttpUrl | None = None
     access_audiences: tuple[str, ...] = ()
     tokens_file: Path | None = None
@@ -78,8 +90,11 @@ class Settings(BaseSettings):
     rate_burst: int = Field(default=60, ge=1)
     max_request_bytes: int = Field(default=64 * 1024, ge=0)
     max_listeners: int = Field(default=64, ge=1)
+    max_listeners_each: int = Field(default=6, ge=1)
+    listen_for: Seconds = 900.0
 
     call_deadline: Seconds = 3.0
+    search_deadline: Seconds = 15.0
     look_deadline: Seconds = 15.0
     overview_deadline: Seconds = 1.0
     fresh_for: Seconds = 10.0
@@ -104,6 +119,24 @@ class Settings(BaseSettings):
         if team is not None and team.scheme != "https":
             raise ValueError("keys that come without TLS are anybody's: an https:// address")
         return team
+
+    @model_validator(mode="after")
+    def _can_ask_for_the_proxies(self) -> Settings:
+        if self.tailnet_proxy_pods is not None and (self.kubernetes_url is None or not self.tailnet_proxies):
+            raise ValueError(
+                "tailnet_proxy_pods asks at kubernetes_url which of tailnet_proxies to believe: give these too"
+            )
+        return self
+
+    @property
+    def ways(self) -> frozenset[By]:
+        """By which somebody can come in."""
+        there: dict[By, bool] = {
+            "tailnet": bool(self.tailnet_proxies),
+            "access": bool(self.access_team and self.access_audiences),
+            "token": self.tokens_file is not None,
+        }
+        return frozenset(way for way, is_there in there.items() if is_there)
 
     def key(self, service: str) -> KeyFile:
         """The key of a service."""
@@ -181,14 +214,22 @@ def of_file(path: Path | None, read: Callable[[str], T], otherwise: T) -> Callab
     return value
 
 
-def tokens(text: str) -> Mapping[str, str]:
-    """The bearer tokens of a file's text, by program. Raises ValueError, without a word of the text."""
+_TOKENS: Final = TypeAdapter(dict[str, str | Token])
+
+
+def tokens(text: str) -> Mapping[str, Token]:
+    """The bearer tokens of a file's text, by program. Raises ValueError, without a word of the text.
+
+    A program has a token that is good for all that programs may, or one that is good for something alone:
+    `{"assistant": "…", "prometheus": {"token": "…", "only": ["metrics"]}}`.
+    """
     try:
-        found = json.loads(text)
-    except ValueError:
-        raise ValueError("the tokens aren't JSON") from None
-    if not isinstance(found, dict) or not all(isinstance(token, str) for token in found.values()):
-        raise ValueError("the tokens aren't strings by name")
-    if any(len(token) < SHORTEST_TOKEN for token in found.values()):
+        told = _TOKENS.validate_json(text)
+    except ValidationError:
+        raise ValueError("the tokens aren't strings, or tokens with what they are for, by name") from None
+    found = {name: Token(token=one) if isinstance(one, str) else one for name, one in told.items()}
+    if any(len(one.token) < SHORTEST_TOKEN for one in found.values()):
         raise ValueError(f"a token is shorter than {SHORTEST_TOKEN} characters")
+    if len({one.token for one in found.values()}) < len(found):
+        raise ValueError("two programs have the same token")
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Final
@@ -42,7 +42,7 @@ class Watch:
         self._look_deadline = look_deadline
         self._now = now
         self._seen: dict[str, Report] = {}
-        self._listeners: set[asyncio.Queue[Report]] = set()
+        self._listeners: dict[asyncio.Queue[Report], Hashable] = {}
         self._kept = {
             name: Fresh(self._looking(one), fresh_for=fresh_for, deadline=deadline, clock=clock)
             for name, one in self.adapters.items()
@@ -87,19 +87,23 @@ class Watch:
         """How many listen."""
         return len(self._listeners)
 
+    def listening(self, who: Hashable) -> int:
+        """At how many places this one listens."""
+        return sum(one == who for one in self._listeners.values())
+
     def hears(self, queue: asyncio.Queue[Report]) -> bool:
         """Whether a listener is still told of changes."""
         return queue in self._listeners
 
     @contextmanager
-    def listen(self) -> Iterator[asyncio.Queue[Report]]:
+    def listen(self, who: Hashable = None) -> Iterator[asyncio.Queue[Report]]:
         """A queue of reports whose verdict or reasons aren't what they were. One that isn't read gets no more."""
         queue: asyncio.Queue[Report] = asyncio.Queue(BEHIND)
-        self._listeners.add(queue)
+        self._listeners[queue] = who
         try:
             yield queue
         finally:
-            self._listeners.discard(queue)
+            self._listeners.pop(queue, None)
 
     def _looking(self, adapter: Adapter) -> Callable[[], Awaitable[Report]]:
         async def look() -> Report:
@@ -132,4 +136,4 @@ class Watch:
             try:
                 queue.put_nowait(report)
             except asyncio.QueueFull:
-                self._listeners.discard(queue)
+                self._listeners.pop(queue, None)

@@ -24,13 +24,16 @@ from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
 from brain import logs
-from brain.access.bearer import Bearer
+from brain.access.bearer import Bearer, Token
 from brain.access.cloudflare import ASK_AGAIN_AFTER, GOOD_FOR, HEADER, Access, Keys
 from brain.access.guard import SECURITY_HEADERS
 from brain.access.identity import Identity, RefusedError, Roles
 from brain.access.limits import REMEMBERED, Buckets
+from brain.access.proxies import ASK_AGAIN_AFTER as ASK_FOR_PODS_AFTER
+from brain.access.proxies import FRESH_FOR, ProxyPods
+from brain.access.proxies import GOOD_FOR as PODS_GOOD_FOR
 from brain.access.tailscale import Tailnet
-from brain.app import create_app
+from brain.app import TOLD_EVERY, create_app
 from brain.logs import JsonFormatter
 from brain.upstream import Upstream, connect
 from tests.services.api import misbehaving
@@ -259,40 +262,179 @@ def settings_networks(*networks: str) -> Any:
     return tuple(map(ip_network, networks))
 
 
-def test_the_proxys_headers_tell_who_somebody_is() -> None:
+async def test_the_proxys_headers_tell_who_somebody_is() -> None:
     known = tailnet("100.64.0.7/32", "fd7a::/64")
     for address in ("100.64.0.7", "::ffff:100.64.0.7", "fd7a::1"):
-        assert known.identify(headers(tailscale_user_login="Ann@Example.org"), address) == Identity(
+        assert await known.identify(headers(tailscale_user_login="Ann@Example.org"), address) == Identity(
             "Ann@Example.org", "owner", "tailnet"
         )
 
 
 @pytest.mark.parametrize("address", ["100.64.0.8", "127.0.0.1", "", "testclient", "fd7b::1", "100.64.0.7.example.org"])
-def test_the_same_headers_from_elsewhere_are_nobodys(address: str) -> None:
+async def test_the_same_headers_from_elsewhere_are_nobodys(address: str) -> None:
     known = tailnet("100.64.0.7/32", "fd7a::/64")
-    assert known.identify(headers(tailscale_user_login="ann@example.org"), address) is None
+    with pytest.raises(RefusedError, match="isn't believed") as caught:
+        await known.identify(headers(tailscale_user_login="ann@example.org"), address)
+    assert caught.value.status == 401
+    assert await known.identify(headers(), address) is None
 
 
-def test_a_name_that_is_not_ascii_is_decoded() -> None:
+async def test_a_name_that_is_not_ascii_is_decoded() -> None:
     known = Tailnet(settings_networks("100.64.0.7/32"), Roles({}, "guest"))
-    found = known.identify(headers(tailscale_user_login="=?utf-8?q?j=C3=BCrgen=40example.org?="), "100.64.0.7")
+    found = await known.identify(headers(tailscale_user_login="=?utf-8?q?j=C3=BCrgen=40example.org?="), "100.64.0.7")
     assert found == Identity("jürgen@example.org", "guest", "tailnet")
 
 
-def test_two_names_at_once_are_refused() -> None:
+async def test_two_names_at_once_are_refused() -> None:
     raw = Headers(raw=[(b"tailscale-user-login", b"ann@example.org"), (b"tailscale-user-login", b"ben@example.org")])
     with pytest.raises(RefusedError, match="more than once"):
-        tailnet("100.64.0.7/32").identify(raw, "100.64.0.7")
+        await tailnet("100.64.0.7/32").identify(raw, "100.64.0.7")
 
 
 @given(st.text(alphabet=st.characters(max_codepoint=255), max_size=60))
-def test_no_name_breaks_the_tailnets_identity(login: str) -> None:
+async def test_no_name_breaks_the_tailnets_identity(login: str) -> None:
     known = Tailnet(settings_networks("100.64.0.7/32"), Roles({}, "guest"))
     raw = Headers(raw=[(b"tailscale-user-login", login.encode("latin-1"))])
     # What can't be read is refused, and nothing else is raised.
     with suppress(RefusedError):
-        found = known.identify(raw, "100.64.0.7")
+        found = await known.identify(raw, "100.64.0.7")
         assert found is None or found.who.isprintable()
+
+
+# The tailnet's proxy, as the cluster knows it.
+
+PODS = "/api/v1/namespaces/tailnet/pods?labelSelector=app.kubernetes.io%2Fname%3Dproxy-api "
+POD, BRIDGE = "10.42.1.7", "10.42.1.1"
+CLAIM = headers(tailscale_user_login="ann@example.org")
+
+
+def pod(*addresses: str, phase: str = "Running", host_network: bool = False) -> dict[str, Any]:
+    """A pod, as the API server lists it."""
+    told = {"phase": phase, "podIP": addresses[0], "podIPs": [{"ip": one} for one in addresses]}
+    return {"metadata": {"name": "proxy"}, "spec": {"hostNetwork": host_network, "containers": []}, "status": told}
+
+
+def listed(*pods: dict[str, Any]) -> misbehaving.Reply:
+    return answer({"kind": "PodList", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": pods})
+
+
+@asynccontextmanager
+async def cluster(server: Server, clock: Clock | None = None, deadline: float = 1.0) -> AsyncIterator[Tailnet]:
+    async with connect() as asking:
+        upstream = Upstream("Kubernetes", server.url, client=asking, deadline=deadline, attempts=1)
+        pods = ProxyPods(upstream, "tailnet", "proxy-api", clock or Clock())
+        yield Tailnet(settings_networks("10.42.0.0/16", "fd00:42::/56"), ROLES, pods)
+        await pods.close()
+
+
+async def not_believed(known: Tailnet, address: str) -> int:
+    with pytest.raises(RefusedError) as caught:
+        await known.identify(CLAIM, address)
+    return caught.value.status
+
+
+async def test_only_the_pods_that_the_cluster_knows_are_the_proxy() -> None:
+    async with serving(listed(pod(POD, "fd00:42::7"))) as server, cluster(server) as known:
+        for address in (POD, f"::ffff:{POD}", "fd00:42::7"):
+            found = await known.identify(CLAIM, address)
+            assert found
+            assert found.who == "ann@example.org"
+        assert await not_believed(known, BRIDGE) == 401
+        assert server.requests[0].startswith(f"GET {PODS}".encode())
+
+
+async def test_whoever_comes_from_outside_the_networks_is_not_asked_for() -> None:
+    async with serving(listed(pod("192.0.2.7"))) as server, cluster(server) as known:
+        assert await not_believed(known, "192.0.2.7") == 401
+        assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [pod(POD, phase="Succeeded"), pod(POD, phase="Failed"), pod(POD, phase="Pending"), pod(POD, host_network=True)],
+    ids=["ended", "failed", "not there yet", "with its node's address"],
+)
+async def test_a_pod_that_does_not_run_or_has_no_address_of_its_own_is_no_proxy(other: dict[str, Any]) -> None:
+    async with serving(listed(pod("10.42.9.9"), other)) as server, cluster(server) as known:
+        assert await not_believed(known, POD) == 401
+
+
+async def test_the_cluster_is_asked_once_in_ten_seconds() -> None:
+    clock = Clock()
+    async with serving(listed(pod(POD))) as server, cluster(server, clock) as known:
+        await asyncio.gather(*(known.identify(CLAIM, POD) for _ in range(20)))
+        clock.now += FRESH_FOR
+        await known.identify(CLAIM, POD)
+        assert len(server.requests) == 1
+        clock.now += 1
+        await known.identify(CLAIM, POD)
+        assert len(server.requests) == 2
+
+
+async def test_an_address_that_was_the_proxys_is_believed_no_more_once_it_can_be_another_pods() -> None:
+    clock = Clock()
+    async with serving(listed(pod(POD))) as server, cluster(server, clock) as known:
+        await known.identify(CLAIM, POD)
+        server.reply = listed(pod("10.42.2.2"))
+        clock.now += FRESH_FOR + 1
+        assert await not_believed(known, POD) == 401
+
+
+async def test_a_proxy_that_has_just_moved_is_found_and_a_crowd_of_pretenders_asks_once_in_two_seconds() -> None:
+    clock = Clock()
+    async with serving(listed(pod(POD))) as server, cluster(server, clock) as known:
+        await known.identify(CLAIM, POD)
+        server.reply = listed(pod("10.42.2.2"))
+        clock.now += ASK_FOR_PODS_AFTER + 0.1
+        assert await known.identify(CLAIM, "10.42.2.2")
+        assert len(server.requests) == 2
+        for _ in range(20):
+            assert await not_believed(known, BRIDGE) == 401
+        assert len(server.requests) == 2
+        clock.now += ASK_FOR_PODS_AFTER + 0.1
+        assert {await not_believed(known, BRIDGE) for _ in range(20)} == {401}
+        assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("reply", [answer(status=500), answer(status=403), misbehaving.closed, misbehaving.html()])
+async def test_people_still_come_in_while_the_cluster_does_not_answer_but_nobody_new(reply: misbehaving.Reply) -> None:
+    clock = Clock()
+    async with serving(listed(pod(POD))) as server, cluster(server, clock) as known:
+        await known.identify(CLAIM, POD)
+        server.reply = reply
+        clock.now = PODS_GOOD_FOR - 1
+        assert await known.identify(CLAIM, POD)
+        assert await not_believed(known, BRIDGE) == 503
+        clock.now = PODS_GOOD_FOR + 1
+        assert await not_believed(known, POD) == 503
+
+
+async def test_where_the_proxy_is_can_not_be_known_and_that_is_no_yes() -> None:
+    for reply in (answer(status=403), misbehaving.hang, answer([])):
+        async with serving(reply) as server, cluster(server, deadline=0.1) as known:
+            with pytest.raises(RefusedError, match="can't be verified") as caught:
+                await known.identify(CLAIM, POD)
+            assert (caught.value.status, caught.value.headers) == (503, {"Retry-After": "2"})
+
+
+async def test_the_service_asks_the_cluster_with_its_own_token_who_the_proxy_is(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("token-of-the-service-account")
+    async with serving(listed(pod(POD))) as server:
+        app = application(
+            tmp_path,
+            kubernetes_url=server.url,
+            kubernetes_key_file=tmp_path / "token",
+            kubernetes_ca_file=None,
+            tailnet_proxies=("10.42.0.0/16",),
+            tailnet_proxy_pods="tailnet/proxy-api",
+        )
+        said = {"Tailscale-User-Login": "ann@example.org"}
+        async with client(app, POD, **said) as ann, client(app, BRIDGE, **said) as pretender:
+            assert (await ann.get("/api/v1/services")).status_code == 200
+            assert (await pretender.get("/api/v1/services")).status_code == 401
+        assert b"authorization: bearer token-of-the-service-account" in server.requests[0].lower()
+        async with app.router.lifespan_context(app):
+            pass
 
 
 # Tokens.
@@ -300,7 +442,7 @@ def test_no_name_breaks_the_tailnets_identity(login: str) -> None:
 
 @given(st.text(max_size=80))
 def test_only_the_very_token_is_anybodys(sent: str) -> None:
-    known = Bearer(lambda: {"prometheus": TOKEN})
+    known = Bearer(lambda: {"prometheus": Token(token=TOKEN)})
     assert (known.identify(sent) is not None) == (sent == TOKEN)
     assert known.identify(TOKEN) == Identity("prometheus", "program", "token")
 
@@ -315,11 +457,29 @@ def test_every_token_is_compared_whether_or_not_one_was_found(monkeypatch: pytes
         return compared[-1]
 
     monkeypatch.setattr(hmac, "compare_digest", counting)
-    known = Bearer(lambda: {"a": "x" * 30, "b": "y" * 30, "c": "z" * 300})
+    known = Bearer(
+        lambda: {name: Token(token=one) for name, one in (("a", "x" * 30), ("b", "y" * 30), ("c", "z" * 300))}
+    )
     for sent in ("x" * 30, "z" * 300, "", "nobody's"):
         compared.clear()
         known.identify(sent)
         assert len(compared) == 3
+
+
+def test_a_token_for_something_alone_is_known_by_what_it_is_for() -> None:
+    known = Bearer(lambda: {"prometheus": Token(token=TOKEN, only=frozenset({"metrics"}))})
+    assert known.identify(TOKEN) == Identity("prometheus", "program", "token", frozenset({"/metrics"}))
+
+
+async def test_a_token_for_metrics_reads_metrics_and_nothing_else_of_the_home(tmp_path: Path) -> None:
+    app = application(tmp_path)
+    (tmp_path / "tokens.json").write_text(json.dumps({"prometheus": {"token": TOKEN, "only": ["metrics"]}}))
+    paths = {path.replace("{name}", "immich") for path in app.openapi()["paths"]}
+    paths |= {"/", "/?q=ann", "/static/style.css", "/api/v1/openapi.json", "/metrics/", "/nowhere"}
+    async with program(app) as prometheus:
+        answers = {path: (await prometheus.get(path)).status_code for path in paths}
+    assert {path for path, status in answers.items() if status == 200} == {"/metrics", "/healthz"}
+    assert {status for path, status in answers.items() if path not in ("/metrics", "/healthz", "/readyz")} == {403}
 
 
 # Limits.
@@ -451,6 +611,79 @@ async def test_whoever_guesses_is_slowed_down_and_nobody_else_with_them(tmp_path
         assert (await guessing.get("/healthz")).status_code == 200
 
 
+async def refusals(somebody: Any, path: str = "/api/v1/calls", **asked: Any) -> list[int]:
+    return [(await somebody.get(path, **asked)).status_code for _ in range(5)]
+
+
+async def test_whoever_is_refused_is_slowed_down_whatever_for(tmp_path: Path) -> None:
+    app = application(tmp_path, rate_per_second=0.001, rate_burst=3)
+    twice = [("Tailscale-User-Login", "ann@example.org"), ("Tailscale-User-Login", "ben@example.org")]
+    async with as_("stranger", app) as known, as_("other", app) as other, client(app, "10.0.0.1") as unclear:
+        assert await refusals(known) == [403, 403, 403, 429, 429]
+        # By who they are: they all come by the one proxy.
+        assert (await other.get("/api/v1/calls")).status_code == 403
+        assert await refusals(unclear, headers=twice) == [400, 400, 400, 429, 429]
+    async with client(app, "10.0.0.2") as large, client(app, "10.0.0.3") as pretender, as_("ann", app) as ann:
+        assert await refusals(large, "/healthz", params={"q": "x" * 5000}) == [414, 414, 414, 429, 429]
+        assert await refusals(pretender, headers=dict(twice[:1])) == [401, 401, 401, 429, 429]
+        assert (await ann.get("/api/v1/calls")).status_code == 200
+
+
+async def test_what_is_refused_for_its_rate_does_not_fill_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    clock = Clock()
+    app = create_app(settings(tmp_path, rate_per_second=0.001, rate_burst=3), clock=clock)
+    said = {"Tailscale-User-Login": "ann@example.org"}
+    async with as_("stranger", app) as known, client(app, "10.0.0.9", **said) as pretender, as_("ann", app) as ann:
+        for somebody, status in ((known, 403), (pretender, 401), (ann, 200)):
+            caplog.clear()
+            for _ in range(30):
+                await somebody.get("/healthz")
+                await somebody.get("/api/v1/calls")
+            told = [line for line in caplog.records if line.name.startswith("brain")]
+            assert {line.name for line in told} == {"brain.requests"}
+            statuses = [getattr(line, logs.FIELDS)["status"] for line in told]
+            assert statuses == ([status] * 3 if status != 200 else []) + [429]
+        clock.now += TOLD_EVERY
+        caplog.clear()
+        await ann.get("/api/v1/calls")
+        assert len([line for line in caplog.records if line.name == "brain.requests"]) == 1
+
+
+async def test_the_log_says_why_the_tailnets_headers_were_not_believed(tmp_path: Path, lines: Any) -> None:
+    said = {"Tailscale-User-Login": "ann@example.org"}
+    async with client(application(tmp_path), "10.0.0.9", **said) as pretender:
+        await pretender.get("/api/v1/calls")
+    assert '"why": "identity headers of the tailnet: the address isn\'t in a network of its proxies"' in lines()
+    assert "ann@example.org" not in lines()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "Come in by the home's tailnet or with a token."),
+        ({"tailnet_proxies": (), "tokens_file": None}, "Come in when its owner has set a way in up."),
+        ({"tailnet_proxies": ()}, "Come in with a token."),
+        (
+            {"access_team": TEAM, "access_audiences": [TAG]},
+            "Come in by the home's tailnet, by Cloudflare Access or with a token.",
+        ),
+        ({"access_team": TEAM}, "Come in by the home's tailnet or with a token."),
+    ],
+)
+async def test_a_stranger_is_told_of_the_ways_in_that_there_are(
+    tmp_path: Path, given: dict[str, Any], said: str
+) -> None:
+    async with client(application(tmp_path, **given)) as stranger:
+        assert (await stranger.get("/api/v1/calls")).json() == {"detail": said}
+        page = (await stranger.get("/", headers={"Accept": "text/html"})).text
+    there = {"ts.net": "tailnet" in said, "Cloudflare Access asks": "Cloudflare" in said, "Bearer": "token" in said}
+    assert {words: words in page for words in there} == there
+    assert ("How to come in" in page) == any(there.values())
+
+
 @pytest.mark.parametrize(
     ("request_", "status"),
     [
@@ -538,12 +771,14 @@ def test_nobody_is_believed_from_everywhere(tmp_path: Path) -> None:
 
 async def test_a_refusal_is_a_page_for_a_browser(tmp_path: Path) -> None:
     app = create_app(
-        settings(tmp_path), refusal_page=lambda status, words: (f"<h1>{status}</h1><p>{words}</p>", "default-src x")
+        settings(tmp_path),
+        refusal_page=lambda status, words, ways: (f"<h1>{status}</h1><p>{words} {sorted(ways)}</p>", "default-src x"),
     )
     async with client(app, Accept="text/html,*/*") as browser, client(app) as other:
         page, data = await browser.get("/"), await other.get("/")
     assert (page.status_code, page.headers["content-type"]) == (401, "text/html; charset=utf-8")
     assert page.text.startswith("<h1>401</h1>")
+    assert "with a token. ['tailnet', 'token']" in page.text
     assert page.headers["content-security-policy"] == "default-src x"
     assert data.headers["content-type"] == "application/json"
 

@@ -347,7 +347,7 @@ async def test_a_source_that_can_not_be_asked_is_named_with_why(tmp_path: Path, 
     good = services["immich"].calls["photos.search"]
     bad = {"fails": fail, "breaks": broken, "hangs": never}[how]
     films = Fake("jellyfin", "Films", calls=[Call("video.search", "Films.", good.arguments, Nodes, EVERYBODY, bad)])
-    async with as_("ann", application(tmp_path, [services["immich"], films], call_deadline=0.1)) as ann:
+    async with as_("ann", application(tmp_path, [services["immich"], films], search_deadline=0.1)) as ann:
         found = (await ann.get("/api/v1/search", params={"q": "man"})).json()
     assert [one["title"] for one in found["hits"]] == ["IMG_1.jpg"]
     assert found["sources"][0]["unknown"] == ""
@@ -393,12 +393,13 @@ async def test_without_a_map_there_is_none(tmp_path: Path) -> None:
 
 @asynccontextmanager
 async def listening(brain: Brain, role: Any = "owner", **options: Any) -> AsyncIterator[AsyncIterator[bytes]]:
-    stream = changes(brain, role, **options)
-    assert (await anext(stream)).startswith(b"retry: ")
-    try:
-        yield stream
-    finally:
-        await stream.aclose()  # type: ignore[attr-defined]
+    with brain.watch.listen() as queue:
+        stream = changes(brain, role, queue, **({"lasts": 60.0} | options))
+        assert (await anext(stream)).startswith(b"retry: ")
+        try:
+            yield stream
+        finally:
+            await stream.aclose()  # type: ignore[attr-defined]
 
 
 async def looked(lived_in: Home) -> None:
@@ -498,6 +499,40 @@ async def test_no_more_listen_than_may(tmp_path: Path) -> None:
     lived_in = Home(tmp_path, max_listeners=1)
     async with listening(lived_in.brain):
         assert await lived_in.status("/api/v1/events") == 503
+    assert lived_in.brain.watch.listeners == 0
+
+
+async def test_nobody_listens_at_more_places_than_they_may_and_others_still_do(tmp_path: Path) -> None:
+    lived_in = Home(tmp_path, max_listeners_each=3, listen_for=0.2)
+    async with as_("ann", lived_in.app) as ann, as_("ben", lived_in.app) as ben:
+        asked = [*(ann.get("/api/v1/events") for _ in range(5)), ben.get("/api/v1/events")]
+        *of_ann, of_ben = await asyncio.gather(*asked)
+        assert sorted(one.status_code for one in of_ann) == [200, 200, 200, 429, 429]
+        assert of_ben.status_code == 200
+        [refused, _] = [one for one in of_ann if one.status_code == 429]
+        assert "close one" in refused.json()["detail"]
+        assert int(refused.headers["Retry-After"]) >= 1
+        # Their places are free again.
+        assert lived_in.brain.watch.listeners == 0
+        assert (await ann.get("/api/v1/events")).status_code == 200
+
+
+async def test_a_stream_ends_so_that_who_listens_is_let_in_anew_or_not(tmp_path: Path) -> None:
+    lived_in = Home(tmp_path, listen_for=0.01)
+    async with program(lived_in.app) as listening_:
+        assert (await listening_.get("/api/v1/events")).text == "retry: 3000\n\n"
+        (tmp_path / "tokens.json").write_text("{}")
+        assert (await listening_.get("/api/v1/events")).status_code == 401
+
+
+async def test_a_stream_ends_in_time_however_much_happens(tmp_path: Path) -> None:
+    lived_in = Home(tmp_path)
+    await looked(lived_in)
+    async with listening(lived_in.brain, lasts=0.05) as stream, asyncio.timeout(5):
+        lived_in.services["immich"].verdict = Verdict.DOWN
+        async for _ in stream:
+            lived_in.services["immich"].reasons = (str(lived_in.clock.now),)
+            await looked(lived_in)
 
 
 # Health.

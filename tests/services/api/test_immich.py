@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -10,13 +11,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.types import Receive, Scope, Send
 
+from brain.adapters.immich import Immich as Adapter
 from brain.adapters.immich import MemoriesOf, PhotoSearch, RandomPhotos, _seconds
 from brain.adapters.service import Nothing, Paged
 from brain.upstream import Kind, UpstreamError
 from brain.verdict import Verdict
 from demo.immich import VERSIONS, Immich
-from tests.services.api.standins import NOW, SET_KEY, Recorded, an_immich, immich_adapter
+from tests.services.api.standins import KEY, NOW, SET_KEY, Recorded, an_immich, asking, immich_adapter
 
 pytestmark = pytest.mark.anyio
 
@@ -263,3 +266,39 @@ def test_lengths_of_both_versions(duration: str | float | None, seconds: float |
 def test_no_length_that_it_tells_is_an_error(duration: Any) -> None:
     found = _seconds(duration)
     assert found is None or isinstance(found, float | int)
+
+
+# What people ask, and how it is.
+
+
+@pytest.mark.parametrize("asks", [PhotoSearch(text="a dog"), PhotoSearch(city="Bangkok")], ids=["smart", "facts"])
+async def test_searches_that_hang_make_nothing_else_of_it_look_bad(asks: PhotoSearch) -> None:
+    immich = an_immich(VERSIONS[-1])
+
+    async def hanging(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"].startswith("/api/search/"):
+            await asyncio.Event().wait()
+        await immich.application(scope, receive, send)
+
+    upstream = asking(hanging, lambda: {"x-api-key": KEY}, "Immich").apart(deadline=0.02)
+    adapter = Adapter(upstream, now=lambda: NOW, has_key=lambda: True, set_key=SET_KEY, search_deadline=0.02)
+    for _ in range(6):
+        with pytest.raises(UpstreamError) as caught:
+            await adapter.search(asks)
+    assert caught.value.kind is Kind.BROKEN_OFF
+    upstream.deadline = adapter.for_calls.deadline = 5.0
+    assert (await adapter.look()).verdict is Verdict.HEALTHY
+    assert (await adapter.counts(Nothing())).photos == 86
+
+
+async def test_a_search_by_what_is_to_be_seen_may_take_longer_than_any_other_call() -> None:
+    immich = an_immich(VERSIONS[-1])
+
+    async def loading(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/api/search/smart":
+            await asyncio.sleep(0.2)
+        await immich.application(scope, receive, send)
+
+    upstream = asking(loading, lambda: {"x-api-key": KEY}, "Immich").apart(deadline=0.1)
+    adapter = Adapter(upstream, now=lambda: NOW, has_key=lambda: True, set_key=SET_KEY, search_deadline=30.0)
+    assert (await adapter.search(PhotoSearch(text="dog"))).items

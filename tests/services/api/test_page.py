@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
 
+from brain.access.identity import WAYS
 from brain.found import Found, Hit, Source
 from brain.overview import Alert, Count, ExposureMap, Gpu, Overview, Part, Playing, Reach, Store, Wanted
 from brain.page import picture, render, words
@@ -101,7 +102,8 @@ ALL_PAGES = {
     "found": render.found("homelab", FOUND, "Ada (owner)"),
     "nothing-found": render.found("homelab", NOTHING_FOUND),
     "nobody-to-ask": render.found("homelab", Found(query="lake")),
-    **{str(status): render.refused(status, "No.")[0] for status in (401, 403, 429, 503)},
+    **{str(status): render.refused(status, "No.", WAYS)[0] for status in (401, 403, 429, 503)},
+    "no-way-in": render.refused(401, "No.")[0],
 }
 
 
@@ -575,6 +577,14 @@ def test_nothing_else_is_a_file(site: Site, name: str) -> None:
 def test_nothing_of_the_page_stands_in_the_description_of_the_api(site: Site) -> None:
     described: Mapping[str, Any] = site.get("/openapi.json").json()
     assert described["paths"] == {}
+
+
+def test_a_tile_says_of_which_service_it_is_and_when_that_was_looked_at() -> None:
+    """By which the script knows whether the page is as new as what it was told (`/events` says the same)."""
+    page = shown(STATES["degraded"])
+    services = STATES["degraded"].services
+    assert page.values("data-service") == [one.service for one in services]
+    assert page.values("data-at") == [one.at.isoformat() for one in services]
 
 
 # Before the whole service.

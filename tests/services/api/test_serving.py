@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,11 +18,14 @@ import uvicorn
 from fastapi import FastAPI
 
 from brain.app import create_app
-from brain.serving import config
+from brain.serving import LEFT_TO_FINISH, config
 from brain.verdict import Verdict
 from tests.services.api.fakes import TOKEN, home, settings
+from tests.services.api.misbehaving import Connection, answer, serving, unused_port
 
 pytestmark = pytest.mark.anyio
+
+SERVICE = Path(__file__).parents[3] / "services" / "api"
 
 
 @asynccontextmanager
@@ -81,6 +87,79 @@ async def test_changes_reach_a_browser_through_the_server(tmp_path: Path) -> Non
         services["immich"].verdict = Verdict.DOWN
         while "immich" not in (line := await anext(lines)) or '"down"' not in line:
             pass
+
+
+@asynccontextmanager
+async def process(folder: Path, **told: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, httpx.AsyncClient]]:
+    """`python -m brain`, which serves by now, and somebody who is known to it."""
+    port = unused_port()
+    (folder / "tokens.json").write_text(json.dumps({"tests": TOKEN}))
+    environment = {"BRAIN_PORT": str(port), "BRAIN_TOKENS_FILE": str(folder / "tokens.json"), **told}
+    running = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "brain",
+        env={**os.environ, "PYTHONPATH": str(SERVICE), **environment},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(120), known(f"http://127.0.0.1:{port}") as asking:
+            while not await answers(asking):
+                assert running.returncode is None
+                await asyncio.sleep(0.05)
+            yield running, asking
+    finally:
+        if running.returncode is None:
+            running.kill()
+        await running.communicate()
+
+
+async def answers(asking: httpx.AsyncClient) -> bool:
+    try:
+        return (await asking.get("/healthz")).status_code == 200
+    except httpx.ConnectError:
+        return False
+
+
+async def test_a_process_that_is_told_to_stop_finishes_what_is_under_way_and_has_not_failed(tmp_path: Path) -> None:
+    go, asked = asyncio.Event(), asyncio.Event()
+
+    async def slow(connection: Connection) -> None:
+        if b"/api/v1/alerts" in connection.request:
+            asked.set()
+            await go.wait()
+        await answer({"status": "success", "data": {"alerts": []}})(connection)
+
+    async with (
+        serving(slow) as prometheus,
+        process(tmp_path, BRAIN_PROMETHEUS_URL=prometheus.url) as (
+            running,
+            asking,
+        ),
+    ):
+        call = asyncio.create_task(asking.get("/api/v1/infrastructure/alerts"))
+        await asked.wait()
+        running.terminate()
+        began = time.monotonic()
+        async with httpx.AsyncClient(base_url=asking.base_url, trust_env=False) as late:
+            while await answers(late):
+                await asyncio.sleep(0.01)
+        go.set()
+        answered = await call
+        assert answered.status_code == 200, answered.text
+        assert answered.json()["items"] == []
+        assert await running.wait() == 0
+        assert time.monotonic() - began < LEFT_TO_FINISH
+
+
+async def test_who_listens_does_not_keep_a_process_from_stopping(tmp_path: Path) -> None:
+    async with process(tmp_path) as (running, asking), asking.stream("GET", "/api/v1/events") as stream:
+        assert (await anext(stream.aiter_lines())).startswith("retry")
+        running.terminate()
+        began = time.monotonic()
+        assert await running.wait() == 0
+        # And some time for what the machine does besides.
+        assert time.monotonic() - began < LEFT_TO_FINISH + 5
 
 
 async def test_what_its_headers_say_of_the_sender_is_not_believed(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from brain.access.bearer import Token
 from brain.settings import Settings, of_file, tokens
 from tests.services.api.fakes import TOKEN
 
@@ -95,7 +97,58 @@ def test_whatever_stands_in_the_file_of_tokens_is_read_or_refused_without_being_
     except ValueError as error:
         assert len(text) < 5 or text not in str(error)  # noqa: PT017 - any text may be refused or read
     else:
-        assert all(isinstance(token, str) for token in found.values())
+        assert all(isinstance(one, Token) for one in found.values())
+
+
+def test_a_program_has_a_token_for_all_or_for_something_alone() -> None:
+    other = f"{TOKEN}-too"
+    found = tokens(json.dumps({"assistant": TOKEN, "prometheus": {"token": other, "only": ["metrics"]}}))
+    assert {name: (one.token, one.paths) for name, one in found.items()} == {
+        "assistant": (TOKEN, None),
+        "prometheus": (other, frozenset({"/metrics"})),
+    }
+    assert TOKEN not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        {"token": TOKEN, "only": []},
+        {"token": TOKEN, "only": ["everything"]},
+        {"token": TOKEN, "only": "metrics"},
+        {"token": TOKEN, "onyl": ["metrics"]},
+        {"token": "short", "only": ["metrics"]},
+        {"only": ["metrics"]},
+        [TOKEN],
+        None,
+    ],
+)
+def test_a_token_whose_limit_is_not_understood_is_good_for_nothing(one: Any) -> None:
+    with pytest.raises(ValueError, match="token") as caught:
+        tokens(json.dumps({"prometheus": one}))
+    assert TOKEN not in str(caught.value)
+
+
+def test_two_programs_do_not_share_a_token_of_which_one_is_limited() -> None:
+    with pytest.raises(ValueError, match="same token"):
+        tokens(json.dumps({"assistant": TOKEN, "prometheus": {"token": TOKEN, "only": ["metrics"]}}))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"tailnet_proxy_pods": "tailnet/proxy-api"},
+        {"tailnet_proxy_pods": "tailnet/proxy-api", "kubernetes_url": "https://kubernetes"},
+        {"tailnet_proxy_pods": "tailnet/proxy-api", "tailnet_proxies": ["10.42.0.0/16"]},
+        *(
+            {"tailnet_proxy_pods": text, "kubernetes_url": "https://kubernetes", "tailnet_proxies": ["10.42.0.0/16"]}
+            for text in ("", "proxy-api", "tailnet/", "/proxy-api", "tailnet/a/b", "../pods", "tailnet/a,b", "t/a=b")
+        ),
+    ],
+)
+def test_proxies_that_can_not_be_asked_for_are_refused_at_the_start(given: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="tailnet_proxy_pods"):
+        Settings.model_validate(given)
 
 
 def test_a_file_that_makes_no_sense_is_named_and_taken_for_none(
@@ -105,7 +158,7 @@ def test_a_file_that_makes_no_sense_is_named_and_taken_for_none(
     known = of_file(file, tokens, {})
     assert known() == {}
     file.write_text(f'{{"prometheus": "{TOKEN}"}}')
-    assert known() == {"prometheus": TOKEN}
+    assert known() == {"prometheus": Token(token=TOKEN)}
     caplog.set_level(logging.ERROR)
     file.write_text(f'{{"prometheus": "{TOKEN}"')
     assert known() == known() == {}

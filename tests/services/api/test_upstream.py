@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,6 +17,8 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from brain.upstream import Breaker, Kind, Upstream, UpstreamError, connect
+from brain.upstream.connections import LETS_GO_AFTER, trusting
+from brain.upstream.upstream import AT_ONCE
 from tests.services.api import misbehaving
 from tests.services.api.misbehaving import Connection, Reply, Server, answer, serving
 
@@ -194,6 +198,79 @@ async def test_a_certificate_of_nobody_we_trust_is_told(tmp_path: Path) -> None:
         assert (await failing(upstream)).kind is Kind.CERTIFICATE
 
 
+def made(folder: Path, name: str) -> misbehaving.Certificate:
+    (folder / name).mkdir()
+    return misbehaving.certificate(folder / name, begins=-DAY, ends=DAY)
+
+
+async def test_an_authority_that_comes_late_or_changes_is_trusted_as_it_is_now(tmp_path: Path) -> None:
+    first, second = made(tmp_path, "first"), made(tmp_path, "second")
+    file = tmp_path / "ca.crt"
+    async with (
+        serving(answer({"name": "a"}), first.context) as old,
+        serving(answer({"name": "b"}), second.context) as new,
+        connect(ca_file=file) as client,
+    ):
+        before, after = (Upstream("Photos", one.url, client=client, attempts=1) for one in (old, new))
+        assert (await failing(before)).kind is Kind.CERTIFICATE
+        file.write_bytes(Path(first.ca_file).read_bytes())
+        assert await before.get("/thing", Thing) == Thing(name="a")
+        assert (await failing(after)).kind is Kind.CERTIFICATE
+        # As Kubernetes mounts it: the file is another one, under the same name.
+        (tmp_path / "next").write_bytes(Path(second.ca_file).read_bytes())
+        os.replace(tmp_path / "next", file)
+        assert await after.get("/thing", Thing) == Thing(name="b")
+        assert (await failing(before)).kind is Kind.CERTIFICATE
+
+
+@pytest.mark.parametrize("text", ["", "-----BEGIN CERTIFICATE-----\nMIIB", None], ids=["empty", "half", "gone"])
+async def test_a_file_that_holds_no_authority_changes_nothing(tmp_path: Path, text: str | None) -> None:
+    good = made(tmp_path, "good")
+    file = tmp_path / "ca.crt"
+    file.write_bytes(Path(good.ca_file).read_bytes())
+    async with serving(answer({"name": "a"}), good.context) as server, asking(server, ca_file=str(file)) as upstream:
+        await upstream.get("/thing", Thing)
+        file.unlink()
+        if text is not None:
+            file.write_text(text)
+        assert await upstream.get("/thing", Thing) == Thing(name="a")
+
+
+async def test_a_call_under_way_is_finished_when_the_authority_changes_and_its_connection_goes_later(
+    tmp_path: Path,
+) -> None:
+    good = made(tmp_path, "good")
+    file, now, go = tmp_path / "ca.crt", [0.0], asyncio.Event()
+    file.write_bytes(Path(good.ca_file).read_bytes())
+
+    async def reply(connection: Connection) -> None:
+        await go.wait()
+        await answer({"name": "a"})(connection)
+
+    async with (
+        serving(reply, good.context) as server,
+        connect(ca_file=file, clock=lambda: now[0]) as client,
+    ):
+        upstream = Upstream("Photos", server.url, client=client)
+        call = asyncio.create_task(upstream.get("/thing", Thing))
+        await reached(lambda: len(server.requests) == 1)
+        file.unlink()
+        file.write_bytes(Path(good.ca_file).read_bytes())
+        other = asyncio.create_task(upstream.get("/thing", Thing))
+        await reached(lambda: len(server.requests) == 2)
+        go.set()
+        assert await call == await other == Thing(name="a")
+        assert server.open == 2
+        now[0] += LETS_GO_AFTER + 1
+        await upstream.get("/thing", Thing)
+        await reached(lambda: server.open == 1)
+
+
+def test_every_python_verifies_as_strictly_as_that_of_the_image() -> None:
+    strict = ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
+    assert trusting(None).verify_flags & strict == strict
+
+
 async def test_no_tls_where_tls_is_expected_is_told() -> None:
     async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -290,7 +367,7 @@ async def test_a_retry_after_that_makes_no_sense_does_no_harm(value: str) -> Non
     reply = answer(status=429, headers=headers) if value.isascii() else answer(status=429)
     async with serving(reply) as server, asking(server, clock=lambda: 0.0) as upstream:
         assert (await failing(upstream)).kind is Kind.THROTTLED
-        assert not upstream.breaker.is_open or value.isdigit()
+        assert not upstream.breaker("/thing").is_open or value.isdigit()
 
 
 # The breaker.
@@ -340,6 +417,54 @@ async def test_only_failures_in_a_row_count() -> None:
     breaker.went_wrong(UpstreamError(Kind.RESET, "Photos broke off."))
     assert not breaker.is_open
     assert after(5).is_open
+
+
+def by_path(**replies: Reply) -> Reply:
+    """What each path gets; the first word of it says which."""
+
+    async def reply(connection: Connection) -> None:
+        await replies[connection.request.split(b"/")[1].split()[0].decode()](connection)
+
+    return reply
+
+
+async def test_a_path_that_fails_is_left_alone_by_itself() -> None:
+    both = by_path(thing=misbehaving.closed, other=answer({"name": "a"}))
+    async with serving(both) as server, asking(server, attempts=1) as upstream:
+        for _ in range(5):
+            await failing(upstream)
+        assert (await failing(upstream)).kind is Kind.BROKEN_OFF
+        assert await upstream.get("/other", Thing) == Thing(name="a")
+
+
+async def test_what_one_purpose_asks_in_vain_is_no_hindrance_to_another() -> None:
+    async with serving(misbehaving.closed) as server, asking(server, attempts=1) as upstream:
+        other = upstream.apart()
+        for _ in range(6):
+            error = await failing(other)
+        assert error.kind is Kind.BROKEN_OFF
+        server.reply = answer({"name": "a"})
+        assert await upstream.get("/thing", Thing) == Thing(name="a")
+        assert (await failing(other)).kind is Kind.BROKEN_OFF
+
+
+async def test_however_much_one_purpose_asks_another_need_not_wait() -> None:
+    both = by_path(thing=misbehaving.hang, other=answer({"name": "a"}))
+    async with serving(both) as server, asking(server) as upstream:
+        other = upstream.apart()
+        calls = [asyncio.create_task(other.get("/thing", Thing)) for _ in range(3 * AT_ONCE)]
+        await reached(lambda: len(server.requests) == AT_ONCE)
+        async with asyncio.timeout(2):
+            assert await upstream.get("/other", Thing) == Thing(name="a")
+        for call in calls:
+            call.cancel()
+        await asyncio.wait(calls)
+
+
+async def test_another_purpose_may_have_another_deadline() -> None:
+    async with serving(misbehaving.hang) as server, asking(server, deadline=60) as upstream:
+        assert (await failing(upstream.apart(deadline=SHORT))).kind is Kind.TIMEOUT
+        assert (upstream.deadline, upstream.apart().deadline) == (60, 60)
 
 
 async def test_one_call_tries_a_service_that_was_left_alone_and_the_others_do_not_wait_for_it() -> None:
@@ -401,5 +526,6 @@ async def reached(condition: Callable[[], bool]) -> None:
 def test_a_client_verifies_certificates_and_follows_nobody() -> None:
     client = connect()
     assert isinstance(client, httpx.AsyncClient)
+    assert trusting(None).verify_mode is ssl.CERT_REQUIRED
     assert client.follow_redirects is False
     assert client.trust_env is False

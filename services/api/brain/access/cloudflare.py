@@ -140,4 +140,4 @@ class Access:
         who = claims.get("email") or claims.get("common_name")
         if not isinstance(who, str) or not who.isprintable() or not 1 <= len(who) <= 320:
             raise RefusedError(401, "Cloudflare Access's token doesn't say who you are.")
-        return Identity(who, self._roles.of(who), "access")
+        return Identity(who, self._roles.of(who, "access"), "access")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from typing import Any, Final
 
 from starlette.datastructures import Headers
@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from brain.access.bearer import Bearer
 from brain.access.cloudflare import HEADER, Access
-from brain.access.identity import Identity, RefusedError, only
+from brain.access.identity import By, Identity, RefusedError, invitation, only
 from brain.access.limits import Buckets, check_size
 from brain.access.tailscale import Tailnet
 from brain.logs import FIELDS
@@ -44,15 +44,23 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = {
 """Of every answer that doesn't say otherwise itself."""
 _RAW: Final = tuple((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items())
 
-RefusalPage = Callable[[int, str], tuple[str, str]]
-"""A refusal as a web page, of its status and its sentence, and the Content-Security-Policy of that page."""
+RefusalPage = Callable[[int, str, Collection[By]], tuple[str, str]]
+"""A refusal as a web page, of status, sentence and the ways in, and the Content-Security-Policy of that page."""
+
+
+class TooOftenError(RefusedError):
+    """Somebody asks more often than they may."""
+
+    def __init__(self, words: str, wait: float, asker: Hashable) -> None:
+        super().__init__(429, words, wait, asker=asker)
 
 
 class Guard:
     """The middleware.
 
-    max_bytes: of a request. answered: is told of each answer: route, method, status, seconds. page: how a browser is
-    refused; without it, as JSON like everybody.
+    buckets: how often somebody may ask; lines: how often it is written down that they asked too often. ways: by which
+    they could come in. max_bytes: of a request. answered: is told of each answer: route, method, status, seconds. page:
+    how a browser is refused; without it, as JSON like everybody.
     """
 
     def __init__(
@@ -63,13 +71,16 @@ class Guard:
         access: Access | None,
         bearer: Bearer,
         buckets: Buckets,
+        lines: Buckets,
+        ways: Collection[By],
         max_bytes: int,
         answered: Callable[[str, str, int, float], None],
         page: RefusalPage | None = None,
     ) -> None:
         self._app = app
         self._tailnet, self._access, self._bearer = tailnet, access, bearer
-        self._buckets = buckets
+        self._buckets, self._lines = buckets, lines
+        self._ways = ways
         self._max_bytes = max_bytes
         self._answered = answered
         self._page = page
@@ -84,6 +95,7 @@ class Guard:
             return
         began = time.perf_counter()
         status = 0
+        kept_out: RefusedError | None = None
 
         async def sent(message: Message) -> None:
             nonlocal status
@@ -97,6 +109,7 @@ class Guard:
             try:
                 await self._let_in(scope)
             except RefusedError as refused:
+                kept_out = refused
                 await self._refuse(scope, sent, refused)
             else:
                 await self._app(scope, receive, sent)
@@ -106,24 +119,27 @@ class Guard:
                 raise ConnectionAbortedError("the answer can't be finished") from None
             await self._refuse(scope, sent, RefusedError(500, "Something went wrong here; the log says where."))
         finally:
-            self._record(scope, status, time.perf_counter() - began)
+            self._record(scope, status, time.perf_counter() - began, kept_out)
 
     async def _let_in(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
-        check_size(headers, len(scope.get("raw_path") or b"") + len(scope["query_string"]), self._max_bytes)
-        if scope["path"] in OPEN:
-            return
         address = (scope.get("client") or ("", 0))[0]
         try:
+            check_size(headers, len(scope.get("raw_path") or b"") + len(scope["query_string"]), self._max_bytes)
+            if scope["path"] in OPEN:
+                return
             identity = await self._identify(headers, address)
         except RefusedError as refused:
             # Whoever guesses is slowed down, and nobody else with them: those who are known have buckets of their own.
-            if refused.status == 401 and (wait := self._buckets.take(("stranger", address))):
-                raise RefusedError(429, "Too many attempts: wait a little.", wait) from None
+            asker = refused.asker or ("stranger", address)
+            if wait := self._buckets.take(asker):
+                raise TooOftenError("Too many attempts: wait a little.", wait, asker) from None
             raise
-        if wait := self._buckets.take((identity.by, identity.who)):
-            raise RefusedError(429, "You ask too often: wait a little.", wait)
         scope.setdefault("state", {})["identity"] = identity
+        if wait := self._buckets.take(identity.key):
+            raise TooOftenError("You ask too often: wait a little.", wait, identity.key)
+        if identity.only is not None and scope["path"] not in identity.only:
+            raise RefusedError(403, "This token is for something else alone.")
 
     async def _identify(self, headers: Headers, address: str) -> Identity:
         """Who it is. What was sent counts, or fails; there is no second try by another way."""
@@ -137,16 +153,16 @@ class Guard:
         assertion = only(headers, HEADER)
         if assertion is not None and self._access is not None:
             return await self._access.identify(assertion)
-        identity = self._tailnet.identify(headers, address)
+        identity = await self._tailnet.identify(headers, address)
         if identity is None:
-            raise RefusedError(401, "Come in by the home's tailnet, by Cloudflare Access, or with a token.")
+            raise RefusedError(401, invitation(self._ways))
         return identity
 
     async def _refuse(self, scope: Scope, send: Send, refused: RefusedError) -> None:
         as_page = self._page is not None and "text/html" in Headers(scope=scope).get("accept", "")
         policy = SECURITY_HEADERS["Content-Security-Policy"]
         if self._page is not None and as_page:
-            text, policy = self._page(refused.status, refused.words)
+            text, policy = self._page(refused.status, refused.words, self._ways)
             body = text.encode()
         else:
             body = json.dumps({"detail": refused.words}).encode()
@@ -162,19 +178,24 @@ class Guard:
         await send({"type": "http.response.start", "status": refused.status, "headers": raw})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
-    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+    def _record(self, scope: Scope, status: int, seconds: float, refused: RefusedError | None) -> None:
         # The path as it was sent may hold anything, somebody's token included; that of the route is ours.
         route = getattr(scope.get("route"), "path", None) or (scope["path"] if scope["path"] in OPEN else "")
         method = scope["method"] if scope["method"] in METHODS else "other"
         self._answered(route, method, status, seconds)
         # What was answered is counted; what was refused, or failed, is written down.
         level = logging.DEBUG if 200 <= status < 400 else logging.INFO
+        if isinstance(refused, TooOftenError) and self._lines.take(refused.asker):
+            # Nobody fills the log by asking what they aren't answered anyway.
+            level = logging.DEBUG
         if not log.isEnabledFor(level):
             return
         identity: Identity | None = scope.get("state", {}).get("identity")
         fields: dict[str, Any] = {"route": route, "method": method, "status": status, "ms": round(seconds * 1000, 1)}
         if identity is not None:
             fields |= {"who": identity.who, "role": identity.role, "by": identity.by}
+        if refused is not None and refused.why:
+            fields["why"] = refused.why
         log.log(level, "answered", extra={FIELDS: fields})
 
 

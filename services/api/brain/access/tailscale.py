@@ -7,7 +7,6 @@ headers; neither does what comes from the internet by Funnel.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
@@ -17,8 +16,7 @@ from typing import Final
 from starlette.datastructures import Headers
 
 from brain.access.identity import Identity, RefusedError, Roles, only
-
-log = logging.getLogger(__name__)
+from brain.access.proxies import Address, ProxyPods
 
 LOGIN: Final = "Tailscale-User-Login"
 OF_CLOUDFLARE: Final = ("Cf-Ray", "Cf-Connecting-Ip", "Cdn-Loop")
@@ -28,36 +26,46 @@ https://developers.cloudflare.com/fundamentals/reference/http-headers/
 """
 
 
-class Tailnet:
-    """Believes the identity headers of these addresses."""
+_NOT_BELIEVED: Final = "What says here who you are isn't believed from where it comes."
 
-    def __init__(self, proxies: Sequence[IPv4Network | IPv6Network], roles: Roles) -> None:
+
+class Tailnet:
+    """Believes the identity headers of these addresses; where `pods` are given, of those alone among them."""
+
+    def __init__(
+        self, proxies: Sequence[IPv4Network | IPv6Network], roles: Roles, pods: ProxyPods | None = None
+    ) -> None:
         self._proxies = proxies
         self._roles = roles
+        self._pods = pods
 
-    def identify(self, headers: Headers, address: str) -> Identity | None:
-        """Who it is; None when the headers say nothing, or aren't to be believed. Raises RefusedError."""
+    async def identify(self, headers: Headers, address: str) -> Identity | None:
+        """Who it is; None when the headers say nothing. Raises RefusedError when they aren't to be believed."""
         login = only(headers, LOGIN)
         if not login:
             return None
         if any(name in headers for name in OF_CLOUDFLARE):
-            log.warning("identity headers of the tailnet on a request that came through Cloudflare")
-            return None
-        if not self.is_proxy(address):
-            log.warning("identity headers of the tailnet from an address that isn't its proxy's")
-            return None
+            raise _not_believed("they came through Cloudflare")
+        found = _address(address)
+        if found is None or not any(found in network for network in self._proxies):
+            raise _not_believed("the address isn't in a network of its proxies")
+        if self._pods is not None and not await self._pods.has(found):
+            raise _not_believed("the address isn't that of a running proxy")
         who = _decoded(login)
-        return Identity(who, self._roles.of(who), "tailnet")
+        return Identity(who, self._roles.of(who, "tailnet"), "tailnet")
 
-    def is_proxy(self, address: str) -> bool:
-        """Whether this is the address of a proxy; of IPv4 within IPv6, the former counts."""
-        try:
-            found = ip_address(address)
-        except ValueError:
-            return False
-        if isinstance(found, IPv6Address) and found.ipv4_mapped:
-            found = found.ipv4_mapped
-        return any(found in network for network in self._proxies)
+
+def _not_believed(why: str) -> RefusedError:
+    return RefusedError(401, _NOT_BELIEVED, why=f"identity headers of the tailnet: {why}")
+
+
+def _address(text: str) -> Address | None:
+    """An address; of IPv4 within IPv6, the former counts."""
+    try:
+        found = ip_address(text)
+    except ValueError:
+        return None
+    return found.ipv4_mapped or found if isinstance(found, IPv6Address) else found
 
 
 def _decoded(value: str) -> str:

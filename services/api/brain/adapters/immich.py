@@ -310,10 +310,22 @@ class Immich(Service):
     title = "Photos"
 
     def __init__(
-        self, upstream: Upstream, *, now: Callable[[], datetime], has_key: Callable[[], bool], set_key: str
+        self,
+        upstream: Upstream,
+        *,
+        now: Callable[[], datetime],
+        has_key: Callable[[], bool],
+        set_key: str,
+        search_deadline: float | None = None,
     ) -> None:
-        """has_key: whether there is a key at all. set_key: the command that sets it, if there is one."""
+        """has_key: whether there is a key at all. set_key: the command that sets it, if there is one.
+
+        search_deadline: seconds for a search by what is to be seen, if not those of any call. The model that it goes
+        by is loaded when somebody searches, and put away after some minutes in which nobody did
+        (https://docs.immich.app/install/environment-variables, `MACHINE_LEARNING_MODEL_TTL`).
+        """
         super().__init__(upstream, now=now, remedy=f"A good one is set with `{set_key}`." if set_key else "")
+        self._for_smart_search = upstream.apart(deadline=search_deadline)
         self._has_key = has_key
         self._needs = f"It is up, and needs a key before more can be told{f': `{set_key}`' if set_key else ''}."
 
@@ -477,7 +489,7 @@ class Immich(Service):
             return Page[Photo](items=(), page=asked.page, source=SOURCE)
         body |= {"page": asked.page, "size": asked.size, "withExif": True}
         if asked.text is not None:
-            found = await self._post("/api/search/smart", Found, body | {"query": asked.text})
+            found = await self._post("/api/search/smart", Found, body | {"query": asked.text}, self._for_smart_search)
         else:
             found = await self._post("/api/search/metadata", Found, body | {"order": "desc", "withPeople": True})
         return Page[Photo](
@@ -499,7 +511,7 @@ class Immich(Service):
 
     async def people(self, asked: Paged) -> Page[Person]:
         """Those that aren't hidden and have a name."""
-        found = await self.upstream.get(
+        found = await self.for_calls.get(
             "/api/people", PeopleAnswer, params={"page": asked.page, "size": asked.size, "withHidden": "false"}
         )
         return Page[Person](
@@ -514,7 +526,7 @@ class Immich(Service):
     async def memories(self, asked: MemoriesOf) -> Memories:
         """Of one day."""
         day = asked.day or self.now().astimezone().date()
-        found = await self.upstream.get(
+        found = await self.for_calls.get(
             "/api/memories", tuple[MemoryAnswer, ...], params={"for": _at(day, time(12)), "type": "on_this_day"}
         )
         memories = (Memory(year=one.data.year, photos=tuple(map(_photo, one.assets))) for one in found)
@@ -522,7 +534,7 @@ class Immich(Service):
 
     async def albums(self, asked: Paged) -> Page[Album]:
         """By name. Immich gives all of them at once; the pages are ours."""
-        found = await self.upstream.get("/api/albums", tuple[AlbumAnswer, ...])
+        found = await self.for_calls.get("/api/albums", tuple[AlbumAnswer, ...])
         albums = (
             Album(id=one.id, name=plain(one.name), items=one.items, shared=one.shared, begins=one.begins, ends=one.ends)
             for one in found
@@ -531,7 +543,7 @@ class Immich(Service):
 
     async def counts(self, asked: Nothing) -> PhotoCounts:
         """Of everybody together."""
-        counts = await self.upstream.get("/api/server/statistics", Statistics)
+        counts = await self.for_calls.get("/api/server/statistics", Statistics)
         return PhotoCounts(photos=counts.photos, videos=counts.videos, bytes=counts.usage)
 
     async def _filter(self, asked: PhotoFilter) -> dict[str, object] | None:
@@ -557,15 +569,15 @@ class Immich(Service):
         return body
 
     async def _person(self, name: str) -> str | None:
-        found = await self.upstream.get(
+        found = await self.for_calls.get(
             "/api/search/person", tuple[PersonAnswer, ...], params={"name": name, "withHidden": "false"}
         )
         exact = [one for one in found if one.name.casefold() == name.casefold()]
         return next((one.id for one in [*exact, *found]), None)
 
-    async def _post(self, path: str, model: type[T], body: Mapping[str, object]) -> T:
+    async def _post(self, path: str, model: type[T], body: Mapping[str, object], upstream: Upstream | None = None) -> T:
         # Searches change nothing, so they may be asked again.
-        return await self.upstream.post(path, model, json=dict(body), idempotent=True)
+        return await (upstream or self.for_calls).post(path, model, json=dict(body), idempotent=True)
 
 
 def _at(day: date, hour: time) -> str:

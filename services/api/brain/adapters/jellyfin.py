@@ -264,7 +264,7 @@ class Jellyfin(Service):
         return counts is not None
 
     async def _sessions(self, findings: Findings) -> bool:
-        playing = await findings.part("what is playing", self._playing())
+        playing = await findings.part("what is playing", self._playing(self.upstream))
         if playing is not None:
             findings.fact("playing", playing)
         return playing is not None
@@ -333,22 +333,20 @@ class Jellyfin(Service):
 
     async def counts(self, asked: Nothing) -> VideoCounts:
         """Of all libraries."""
-        counts = await self.upstream.get("/Items/Counts", ItemCounts)
+        counts = await self.for_calls.get("/Items/Counts", ItemCounts)
         return VideoCounts(films=counts.films, series=counts.series, episodes=counts.episodes, songs=counts.songs)
 
     async def playing(self, asked: Nothing) -> NowPlaying:
         """Of everybody."""
-        return NowPlaying(playing=await self._playing())
+        return NowPlaying(playing=await self._playing(self.for_calls))
 
-    async def _playing(self) -> tuple[Playing, ...]:
-        sessions = await self.upstream.get(
-            "/Sessions", tuple[Session, ...], params={"activeWithinSeconds": ACTIVE_WITHIN}
-        )
+    async def _playing(self, upstream: Upstream) -> tuple[Playing, ...]:
+        sessions = await upstream.get("/Sessions", tuple[Session, ...], params={"activeWithinSeconds": ACTIVE_WITHIN})
         return tuple(_playing(one, one.item) for one in sessions if one.item is not None)
 
     async def _items(self, asked: Paged, params: Mapping[str, object]) -> Page[Video]:
         start = (asked.page - 1) * asked.size
-        found = await self.upstream.get(
+        found = await self.for_calls.get(
             "/Items",
             ItemsAnswer,
             params={

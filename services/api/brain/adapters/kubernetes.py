@@ -34,6 +34,7 @@ from brain.adapters.service import (
     several,
     together,
 )
+from brain.upstream import Upstream
 from brain.verdict import Record, Verdict
 
 GPU: Final = "nvidia.com/gpu"
@@ -294,10 +295,10 @@ class Kubernetes(Service):
             findings.say(Verdict.UNSUPPORTED, f"It is version {plain(version.version)}; known here is 1.")
             return
         nodes, pods, claims, deployments = await together(
-            findings.part("its machines", self._nodes()),
-            findings.part("its pods", self._pods()),
-            findings.part("its volumes", self._claims()),
-            findings.part("its deployments", self._list("/apis/apps/v1/deployments", DeploymentAnswer)),
+            findings.part("its machines", _nodes(self.upstream)),
+            findings.part("its pods", _pods(self.upstream)),
+            findings.part("its volumes", _claims(self.upstream)),
+            findings.part("its deployments", _list(self.upstream, "/apis/apps/v1/deployments", DeploymentAnswer)),
         )
         if nodes is not None:
             self._tell_nodes(findings, nodes)
@@ -362,42 +363,48 @@ class Kubernetes(Service):
 
     async def nodes(self, asked: Paged) -> Page[Node]:
         """By name."""
-        return page_of(Page[Node], sorted(map(_node, await self._nodes()), key=lambda one: one.name), asked, SOURCE)
+        return page_of(
+            Page[Node], sorted(map(_node, await _nodes(self.for_calls)), key=lambda one: one.name), asked, SOURCE
+        )
 
     async def troubled_pods(self, asked: Paged) -> Page[Pod]:
         """By namespace and name."""
-        return page_of(Page[Pod], tuple(_troubled(await self._pods(), self.now())), asked, SOURCE)
+        return page_of(Page[Pod], tuple(_troubled(await _pods(self.for_calls), self.now())), asked, SOURCE)
 
     async def gpus(self, asked: Nothing) -> GpuList:
         """By machine."""
-        nodes, pods = await together(self._nodes(), self._pods())
+        nodes, pods = await together(_nodes(self.for_calls), _pods(self.for_calls))
         return GpuList(gpus=slices(nodes, pods))
 
     async def volumes(self, asked: Paged) -> Page[Volume]:
         """By namespace and name."""
-        volumes = sorted(map(_volume, await self._claims()), key=lambda one: (one.namespace, one.name))
+        volumes = sorted(map(_volume, await _claims(self.for_calls)), key=lambda one: (one.namespace, one.name))
         return page_of(Page[Volume], volumes, asked, SOURCE)
 
-    async def _nodes(self) -> tuple[NodeAnswer, ...]:
-        return await self._list("/api/v1/nodes", NodeAnswer)
 
-    async def _pods(self) -> tuple[PodAnswer, ...]:
-        return await self._list("/api/v1/pods", PodAnswer)
+async def _nodes(upstream: Upstream) -> tuple[NodeAnswer, ...]:
+    return await _list(upstream, "/api/v1/nodes", NodeAnswer)
 
-    async def _claims(self) -> tuple[ClaimAnswer, ...]:
-        return await self._list("/api/v1/persistentvolumeclaims", ClaimAnswer)
 
-    async def _list(self, path: str, model: type[T]) -> tuple[T, ...]:
-        """Everything on a path, in parts: a cluster that lies about there being more ends at `MOST_PAGES`."""
-        items: list[T] = []
-        params: dict[str, str | int] = {"limit": AT_ONCE}
-        for _ in range(MOST_PAGES):
-            part = await self.upstream.get(path, Listed[model], params=params)  # type: ignore[valid-type]
-            items += part.items
-            if not part.metadata.more:
-                break
-            params["continue"] = part.metadata.more
-        return tuple(items)
+async def _pods(upstream: Upstream) -> tuple[PodAnswer, ...]:
+    return await _list(upstream, "/api/v1/pods", PodAnswer)
+
+
+async def _claims(upstream: Upstream) -> tuple[ClaimAnswer, ...]:
+    return await _list(upstream, "/api/v1/persistentvolumeclaims", ClaimAnswer)
+
+
+async def _list(upstream: Upstream, path: str, model: type[T]) -> tuple[T, ...]:
+    """Everything on a path, in parts: a cluster that lies about there being more ends at `MOST_PAGES`."""
+    items: list[T] = []
+    params: dict[str, str | int] = {"limit": AT_ONCE}
+    for _ in range(MOST_PAGES):
+        part = await upstream.get(path, Listed[model], params=params)  # type: ignore[valid-type]
+        items += part.items
+        if not part.metadata.more:
+            break
+        params["continue"] = part.metadata.more
+    return tuple(items)
 
 
 def quantity(text: str) -> Decimal:

@@ -31,6 +31,7 @@ from brain.adapters.service import (
     several,
     together,
 )
+from brain.upstream import Upstream
 from brain.verdict import Record, Verdict
 
 Severity = Literal["urgent", "warning", "info"]
@@ -152,7 +153,7 @@ class Prometheus(Service):
             findings.say(Verdict.DOWN, "What answers at its address doesn't say that it is ready, as Prometheus would.")
             return
         alerts, figures = await together(
-            findings.part("its alerts", self._alerts()), findings.part("its figures", self._figures())
+            findings.part("its alerts", _alerts(self.upstream)), findings.part("its figures", _figures(self.upstream))
         )
         if alerts is not None:
             findings.fact("alerts", alerts)
@@ -187,45 +188,48 @@ class Prometheus(Service):
 
     async def alerts(self, asked: Paged) -> Page[Alert]:
         """Those that fire; the urgent first, among them the older."""
-        return page_of(Page[Alert], await self._alerts(), asked, SOURCE)
+        return page_of(Page[Alert], await _alerts(self.for_calls), asked, SOURCE)
 
     async def figures(self, asked: Nothing) -> Figures:
         """As they are now."""
-        return await self._figures()
+        return await _figures(self.for_calls)
 
-    async def _alerts(self) -> tuple[Alert, ...]:
-        answer = await self.upstream.get("/api/v1/alerts", AlertsAnswer)
-        firing = (_alert(one) for one in answer.data.alerts if one.state == "firing")
-        return tuple(
-            sorted(
-                firing,
-                key=lambda one: (
-                    _SEVERITIES.index(one.severity),
-                    one.since.timestamp() if one.since else 0.0,
-                    one.name,
-                ),
-            )
-        )
 
-    async def _figures(self) -> Figures:
-        answers = dict(zip(QUERIES, await together(*map(self._query, QUERIES.values())), strict=True))
-        return Figures(
-            memory=_filled(answers["memory_size"], free=answers["memory_free"]),
-            disk=_filled(answers["disk_size"], free=answers["disk_free"]),
-            gpu_memory=_filled(answers["gpu_size"], used=answers["gpu_used"]),
-            probes=tuple(
-                Probe(
-                    target=plain(one.metric.get("target", "")),
-                    door=plain(one.metric.get("door", "")),
-                    up=one.number == 1,
-                )
-                for one in sorted(answers["probes"], key=lambda one: sorted(one.metric.items()))
+async def _alerts(upstream: Upstream) -> tuple[Alert, ...]:
+    answer = await upstream.get("/api/v1/alerts", AlertsAnswer)
+    firing = (_alert(one) for one in answer.data.alerts if one.state == "firing")
+    return tuple(
+        sorted(
+            firing,
+            key=lambda one: (
+                _SEVERITIES.index(one.severity),
+                one.since.timestamp() if one.since else 0.0,
+                one.name,
             ),
         )
+    )
 
-    async def _query(self, promql: str) -> tuple[Series, ...]:
-        answer = await self.upstream.get("/api/v1/query", VectorAnswer, params={"query": promql})
-        return answer.data.result
+
+async def _figures(upstream: Upstream) -> Figures:
+    answers = dict(zip(QUERIES, await together(*(_query(upstream, one) for one in QUERIES.values())), strict=True))
+    return Figures(
+        memory=_filled(answers["memory_size"], free=answers["memory_free"]),
+        disk=_filled(answers["disk_size"], free=answers["disk_free"]),
+        gpu_memory=_filled(answers["gpu_size"], used=answers["gpu_used"]),
+        probes=tuple(
+            Probe(
+                target=plain(one.metric.get("target", "")),
+                door=plain(one.metric.get("door", "")),
+                up=one.number == 1,
+            )
+            for one in sorted(answers["probes"], key=lambda one: sorted(one.metric.items()))
+        ),
+    )
+
+
+async def _query(upstream: Upstream, promql: str) -> tuple[Series, ...]:
+    answer = await upstream.get("/api/v1/query", VectorAnswer, params={"query": promql})
+    return answer.data.result
 
 
 def _alert(answer: AlertAnswer) -> Alert:

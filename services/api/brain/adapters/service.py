@@ -169,8 +169,13 @@ class Service(ABC):
     """Whether even the first question takes a key."""
 
     def __init__(self, upstream: Upstream, *, now: Callable[[], datetime], remedy: str = "") -> None:
-        """upstream: where it is asked. now: the time, with its zone. remedy: a sentence on what makes its key good."""
+        """upstream: where it is asked. now: the time, with its zone. remedy: a sentence on what makes its key good.
+
+        A look goes by `upstream`, a call by `for_calls`: whatever people ask, and however often, the look isn't in
+        their way, nor they in its.
+        """
         self.upstream = upstream
+        self.for_calls = upstream.apart()
         self.now = now
         self.remedy = remedy
 

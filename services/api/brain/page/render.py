@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from brain.access.identity import By
 from brain.found import Found
 from brain.overview import Overview
 from brain.page import picture, words
@@ -96,11 +97,11 @@ def found(home_name: str, result: Found, who: str = "") -> str:
     return _templates().get_template("found.html").render(home=home_name, found=result, who=who)
 
 
-def refused(status: int, reason: str) -> tuple[str, str]:
+def refused(status: int, reason: str, ways: Collection[By] = ()) -> tuple[str, str]:
     """What somebody sees who isn't known (401), may not see this (403), or asks too often (429); nothing of the home.
 
     It needs no other file, since they would get none, so its policy, which comes second, knows the style that it
-    carries by its checksum. reason: a sentence that may be shown to anybody.
+    carries by its checksum. reason: a sentence that may be shown to anybody. ways: by which they could come in.
     """
     style = files()["style.css"].content
     checksum = base64.b64encode(hashlib.sha256(style).digest()).decode()
@@ -108,4 +109,4 @@ def refused(status: int, reason: str) -> tuple[str, str]:
         f"default-src 'none'; style-src 'sha256-{checksum}'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
     )
     page = _templates().get_template("refused.html")
-    return page.render(status=status, reason=reason, style=style.decode()), f"{policy}; form-action 'none'"
+    return page.render(status=status, reason=reason, ways=ways, style=style.decode()), f"{policy}; form-action 'none'"

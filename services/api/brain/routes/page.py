@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from brain.access.guard import asker
+from brain.access.identity import By
 from brain.brain import Brain
 from brain.found import Found
 from brain.overview import Overview
@@ -42,29 +43,35 @@ def routers(brain: Brain) -> Sequence[APIRouter]:
         identity = asker(request)
         return f"{identity.who} ({identity.role})"
 
-    return page_router(brain.settings.home, look, find, who), static_router()
+    return page_router(brain.settings.home, look, find, who, brain.settings.ways), static_router()
 
 
-class PageRoute(APIRoute):
-    """A route for people: a refusal, by the route or by what it depends on, is a page too, with the same status."""
+def route_for_people(ways: Collection[By]) -> type[APIRoute]:
+    """Routes of which a refusal, by the route or by what it depends on, is a page too, with the same status.
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler, with what it raises as HTML."""
-        handle = super().get_route_handler()
+    ways: by which people come in, for whoever isn't known.
+    """
 
-        async def handled(request: Request) -> Response:
-            try:
-                return await handle(request)
-            except HTTPException as error:
-                text, policy = render.refused(error.status_code, str(error.detail))
-                return _html(text, error.status_code, policy, error.headers)
+    class PageRoute(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            """The handler, with what it raises as HTML."""
+            handle = super().get_route_handler()
 
-        return handled
+            async def handled(request: Request) -> Response:
+                try:
+                    return await handle(request)
+                except HTTPException as error:
+                    text, policy = render.refused(error.status_code, str(error.detail), ways)
+                    return _html(text, error.status_code, policy, error.headers)
+
+            return handled
+
+    return PageRoute
 
 
-def page_router(home: str, look: Look, find: Find, who: Who) -> APIRouter:
-    """The routes of the page of the home of that name."""
-    router = APIRouter(route_class=PageRoute, include_in_schema=False)
+def page_router(home: str, look: Look, find: Find, who: Who, ways: Collection[By] = ()) -> APIRouter:
+    """The routes of the page of the home of that name. ways: by which people come in."""
+    router = APIRouter(route_class=route_for_people(ways), include_in_schema=False)
 
     @router.api_route("/", methods=["GET", "HEAD"])
     async def page(request: Request) -> Response:
@@ -79,7 +86,7 @@ def page_router(home: str, look: Look, find: Find, who: Who) -> APIRouter:
 
 def static_router() -> APIRouter:
     """What pages link to: the same for every home."""
-    router = APIRouter(route_class=PageRoute, include_in_schema=False)
+    router = APIRouter(route_class=route_for_people(()), include_in_schema=False)
 
     @router.api_route("/static/{name}", methods=["GET", "HEAD"])
     async def static(name: str, v: str = "") -> Response:

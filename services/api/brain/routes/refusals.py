@@ -31,8 +31,12 @@ def _described(status: int, what: str, model: type[BaseModel] = Refusal) -> Resp
 
 
 EVERYWHERE: Final = (
-    _described(401, "Nobody knows who asks.")
+    _described(400, "It was asked in a way that has two meanings.")
+    | _described(401, "Nobody knows who asks.")
     | _described(403, "It isn't for whoever asks.")
+    | _described(411, "The request doesn't say how long it is.")
+    | _described(413, "The request is too large.")
+    | _described(414, "The address is too long.")
     | _described(429, "They ask too often.")
 )
 NOT_FOR_YOU: Final = _described(403, "It isn't for whoever asks.")

@@ -1,4 +1,4 @@
-"""A circuit breaker: a service that fails time after time is left alone for a while, then tried with a single call.
+"""A circuit breaker: what fails time after time is left alone for a while, then tried with a single call.
 
 After the pattern of Michael Nygard's "Release It!", as https://martinfowler.com/bliki/CircuitBreaker.html tells it.
 """
@@ -16,7 +16,7 @@ TROUBLE = frozenset(
 
 
 class Breaker:
-    """Whether a service may be asked now.
+    """Whether something may be asked of a service now. name: of the service, as sentences call it.
 
     failures: how many calls in a row have to fail. pause: seconds that it is then left alone; twice that each time that
     the call after it fails too, up to `longest`. clock: seconds, from any beginning.

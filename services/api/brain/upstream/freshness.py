@@ -49,17 +49,18 @@ class Fresh(Generic[T]):
         self._failed: tuple[Exception, float] | None = None
         self._asking: asyncio.Task[None] | None = None
 
-    async def get(self) -> Aged[T]:
+    async def get(self, *, fresh_for: float | None = None) -> Aged[T]:
         """The answer, and how old it is.
 
-        Raises what asking raised, or TimeoutError, if there is no answer yet; in spite of either an old one is handed
-        out.
+        fresh_for: for somebody to whom only a newer answer is as good as new, and who waits for it. Raises what asking
+        raised, or TimeoutError, if there is no answer yet; in spite of either an old one is handed out.
         """
+        fresh, at_once = (self._fresh_for, self._stale_for) if fresh_for is None else (fresh_for, fresh_for)
         kept = self.peek()
-        if kept is not None and not kept.is_stale:
+        if kept is not None and kept.age_seconds <= fresh:
             return kept
-        asking = self._refreshed()
-        if asking is None or (kept is not None and kept.age_seconds <= self._stale_for):
+        asking = self._refreshed(fresh)
+        if asking is None or (kept is not None and kept.age_seconds <= at_once):
             assert kept is not None
             return kept
         # Whoever stops waiting doesn't stop the question: others wait for it too.
@@ -85,10 +86,10 @@ class Fresh(Generic[T]):
             self._asking.cancel()
             await asyncio.wait({self._asking})
 
-    def _refreshed(self) -> asyncio.Task[None] | None:
+    def _refreshed(self, fresh_for: float) -> asyncio.Task[None] | None:
         """The question that is under way, begun here if need be; None when it has only just failed beside an answer."""
         if self._asking is None or self._asking.done():
-            if self._answer is not None and self._failed and self._clock() - self._failed[1] <= self._fresh_for:
+            if self._answer is not None and self._failed and self._clock() - self._failed[1] <= fresh_for:
                 return None
             self._asking = asyncio.create_task(self._ask_once())
         return self._asking

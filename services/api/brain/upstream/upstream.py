@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,20 +24,9 @@ ATTEMPTS = 3
 FIRST_PAUSE = 0.1
 """Seconds before the second attempt, at most; twice that before the third."""
 AT_ONCE = 16
-"""Calls to one service that may be under way together."""
+"""Calls by one `Upstream` that may be under way together."""
 
 Headers = Callable[[], Mapping[str, str]]
-
-
-def connect(*, ca_file: str | None = None) -> httpx.AsyncClient:
-    """A client for one service: each has its own, or one that hangs would use up the connections of all.
-
-    Takes nothing from the environment: neither proxies nor the credentials of a .netrc. ca_file: authorities to trust
-    in place of the system's.
-    """
-    verify = ssl.create_default_context(cafile=ca_file)
-    limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE, keepalive_expiry=30)
-    return httpx.AsyncClient(verify=verify, limits=limits, trust_env=False, follow_redirects=False, timeout=None)
 
 
 class Upstream:
@@ -46,7 +34,9 @@ class Upstream:
 
     name: as sentences call it. base_url: where its paths begin. headers: those of each call, made anew for each, since
     keys change. deadline: seconds that a call may take with all its attempts. max_bytes: of an answer. clock: seconds,
-    for the breaker. Errors are UpstreamErrors.
+    for the breakers. Errors are UpstreamErrors.
+
+    Each path has a breaker of its own: that one question is never answered says nothing of the others.
     """
 
     def __init__(
@@ -59,22 +49,44 @@ class Upstream:
         deadline: float = 3.0,
         max_bytes: int = 2 * 1024 * 1024,
         clock: Callable[[], float] = time.monotonic,
-        breaker: Breaker | None = None,
         attempts: int = ATTEMPTS,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self.name = name
         self.deadline = deadline
-        self.breaker = breaker or Breaker(name, clock)
         self._base = base_url.rstrip("/")
         self._client = client
         self._headers = headers
         self._max_bytes = max_bytes
+        self._clock = clock
         self._attempts = attempts
         self._sleep = sleep
         self._jitter = jitter
         self._at_once = asyncio.Semaphore(AT_ONCE)
+        self._breakers: dict[str, Breaker] = {}
+
+    def apart(self, *, deadline: float | None = None) -> Upstream:
+        """The same service over the same client, for another purpose: with breakers and places of its own.
+
+        So what one purpose has asked too much of, or in vain, is no hindrance to another. deadline: if it has another.
+        """
+        return Upstream(
+            self.name,
+            self._base,
+            client=self._client,
+            headers=self._headers,
+            deadline=self.deadline if deadline is None else deadline,
+            max_bytes=self._max_bytes,
+            clock=self._clock,
+            attempts=self._attempts,
+            sleep=self._sleep,
+            jitter=self._jitter,
+        )
+
+    def breaker(self, path: str) -> Breaker:
+        """That of a path. Paths are this program's own words, so there are never many."""
+        return self._breakers.setdefault(path, Breaker(self.name, self._clock))
 
     async def get(self, path: str, model: type[T], *, params: Mapping[str, Any] | None = None) -> T:
         """What stands at a path, as a `model`: any type that pydantic can make of JSON. Raises UpstreamError."""
@@ -90,7 +102,8 @@ class Upstream:
         return (await self._call("GET", path, self._attempts, params=params)).decode(errors="replace")
 
     async def _call(self, method: str, path: str, attempts: int, **content: Any) -> bytes:
-        self.breaker.enter()
+        breaker = self.breaker(path)
+        breaker.enter()
         error: UpstreamError | None = None
         try:
             async with asyncio.timeout(self.deadline) as limit:
@@ -101,7 +114,7 @@ class Upstream:
                     except UpstreamError as wrong:
                         error = wrong
                     else:
-                        self.breaker.answered()
+                        breaker.answered()
                         return body
                     pause = self._pause(attempt, error)
                     left = (limit.when() or 0.0) - asyncio.get_running_loop().time()
@@ -114,10 +127,10 @@ class Upstream:
                 Kind.TIMEOUT, f"{self.name} gave no whole answer within {self.deadline:g} s."
             )
         except BaseException:
-            self.breaker.given_up()
+            breaker.given_up()
             raise
         assert error is not None
-        self.breaker.went_wrong(error)
+        breaker.went_wrong(error)
         raise error from None
 
     def _pause(self, attempt: int, error: UpstreamError) -> float:

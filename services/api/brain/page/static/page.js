@@ -5,6 +5,10 @@
   const PATIENCE = 300; // several changes at once are one
   const EVERY = 30_000; // what changes without being told: ages, what somebody plays
   const TICK = 5_000;
+  const DEADLINE = 10_000; // what isn't answered by then won't be
+  const BEHIND = 3_000; // until another copy of the service, which answered, has seen what this page was told by one
+  const ATTEMPTS = 5; // more than the time between two looks of a copy
+  const GRACE = 6_000; // a stream ends by itself now and then, and the browser is back in half of that
 
   const aloud = document.getElementById("aloud");
   const live = document.getElementById("live");
@@ -12,6 +16,8 @@
   let waiting = 0;
   let busy = false;
   let again = false;
+  let attempts = 0;
+  const told = new Map(); // when a service was looked at that has changed, by service
 
   // As brain/page/words.py says them.
   const plural = (number, one) => `${number.toLocaleString("en")} ${number === 1 ? one : `${one}s`}`;
@@ -49,8 +55,10 @@
 
   const sentence = (root) => root.querySelector("#headline .sentence")?.textContent ?? "";
 
-  const show = (text) => {
-    const fresh = new DOMParser().parseFromString(text, "text/html");
+  const isBehind = (fresh) =>
+    [...fresh.querySelectorAll("[data-at]")].some((one) => Date.parse(one.dataset.at) < told.get(one.dataset.service));
+
+  const show = (fresh) => {
     const said = sentence(fresh);
     if (said && said !== sentence(document)) aloud.textContent = said;
     // A part that came or went, as when a role has changed: there is no telling where it belongs.
@@ -75,6 +83,18 @@
     live.textContent = text;
   };
 
+  // What is older than what was told isn't shown, but for the last attempt: clocks may differ.
+  const take = (fresh) => {
+    if (isBehind(fresh) && attempts < ATTEMPTS) {
+      attempts += 1;
+      soon(BEHIND);
+      return;
+    }
+    if (attempts === ATTEMPTS) told.clear();
+    attempts = 0;
+    show(fresh);
+  };
+
   const look = async () => {
     if (busy) {
       again = true;
@@ -82,8 +102,12 @@
     }
     busy = true;
     try {
-      const answer = await fetch("/", { headers: { Accept: "text/html" }, cache: "no-store" });
-      if (answer.ok) show(await answer.text());
+      const answer = await fetch("/", {
+        headers: { Accept: "text/html" },
+        cache: "no-store",
+        signal: AbortSignal.timeout(DEADLINE),
+      });
+      if (answer.ok) take(new DOMParser().parseFromString(await answer.text(), "text/html"));
       else if (answer.status === 401 || answer.status === 403) location.reload();
     } catch {
       // The home can't be reached; the ages tell, and so does the line below.
@@ -96,25 +120,43 @@
     }
   };
 
-  const soon = () => {
+  const soon = (after = PATIENCE) => {
     clearTimeout(waiting);
-    waiting = setTimeout(look, PATIENCE);
+    waiting = setTimeout(look, after);
+  };
+
+  const heard = (event) => {
+    const { service, at } = JSON.parse(event.data);
+    const when = Date.parse(at);
+    if (when > (told.get(service) ?? 0)) told.set(service, when);
+    attempts = 0;
+    soon();
   };
 
   const listen = () => {
     const events = new EventSource("/api/v1/events");
+    let gone = 0;
     events.onopen = () => {
+      clearTimeout(gone);
+      gone = 0;
       tell("Live: changes appear by themselves.");
       soon(); // what happened since the page was made
     };
-    events.onmessage = soon;
-    events.addEventListener("change", soon);
+    events.addEventListener("change", heard);
     events.onerror = () => {
-      tell("Not live: the connection is gone. The page keeps trying.");
       // The browser itself tries again, but not after a refusal.
-      if (events.readyState === EventSource.CLOSED) setTimeout(listen, EVERY);
+      const refused = events.readyState === EventSource.CLOSED;
+      if (refused) setTimeout(listen, EVERY);
+      gone ||= setTimeout(
+        () => tell("Not live: the connection is gone. The page keeps trying."),
+        refused ? 0 : GRACE,
+      );
     };
-    addEventListener("pagehide", () => events.close(), { once: true });
+    const end = () => {
+      events.close();
+      clearTimeout(gone);
+    };
+    addEventListener("pagehide", end, { once: true });
   };
 
   addEventListener("pageshow", (event) => {
