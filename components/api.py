@@ -15,13 +15,12 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 import pulumi_random as random
 
-from components import immich, jellyfin, names, roles
+from components import immich, jellyfin, names, roles, tailnet_proxies
 from components.deployed import DeployedWorkload
-from components.doors import Front
+from components.doors import Front, Opening
 from components.flows import Flow, ToApiServer, ToInternet
 from components.manifests import Manifest
 from components.monitoring import grafana, prometheus
-from components.tailnet_proxies import api_servers
 from components.tunnel import SignIn
 from components.workload import (
     Container,
@@ -106,7 +105,10 @@ class Api(pulumi.ComponentResource):
             ).result
             for program in args.programs
         }
-        known = {**self.tokens, **({PROMETHEUS: args.prometheus} if args.prometheus is not None else {})}
+        known: dict[str, Any] = dict(self.tokens)
+        if args.prometheus is not None:
+            # Whoever came by it in monitoring's room learns nothing of people.
+            known[PROMETHEUS] = {"token": args.prometheus, "only": ["metrics"]}
         people = _people(args.roles, args.sign_in)
         before: list[pulumi.Resource] = [
             kubernetes.core.v1.Secret(
@@ -157,7 +159,7 @@ def server(home: Home, images: Mapping[str, Image]) -> Workload:
         raise ValueError("this home has no API")
     keys = f"/run/secrets/{KEYS}"
     tokens = f"/run/secrets/{TOKENS}"
-    asks = audience(home, FRONT.app, app).asks
+    opening = Opening(FRONT, audience(home, FRONT.app, app))
     env: dict[str, str | SecretKey] = {
         "TZ": home.timezone,
         "BRAIN_HOST": "0.0.0.0",
@@ -168,12 +170,15 @@ def server(home: Home, images: Mapping[str, Image]) -> Workload:
         "BRAIN_TOKENS_FILE": f"{tokens}/{TOKENS_FILE}",
         "BRAIN_ROLES": SecretKey(PEOPLE, _ROLES),
     }
-    flows: list[Flow] = [ToApiServer("which machines, pods and volumes there are, and how they are", api_servers(home))]
-    if app.doors and "tailnet" in app.doors:
-        # The proxy's address changes with its pod. Others of the pods' network don't get as far as this port, but for
-        # the tunnel and Prometheus: what comes through the one shows that it does, the other has a token.
+    flows: list[Flow] = [
+        ToApiServer("which machines, pods and volumes there are, and how they are", tailnet_proxies.api_servers(home))
+    ]
+    if opening.audience.tailnet:
+        # A node itself has an address of the pods' network, and reaches its pods whatever a NetworkPolicy says. So only
+        # those are believed at which this app's proxy runs, which the API server knows.
         env["BRAIN_TAILNET_PROXIES"] = _json([names.POD_NETWORK])
-    if asks:
+        env["BRAIN_TAILNET_PROXY_PODS"] = f"{names.TAILNET}/{tailnet_proxies.proxy_name(opening)}"
+    if opening.audience.asks:
         env |= {
             "BRAIN_ACCESS_TEAM": SecretKey(PEOPLE, _TEAM),
             "BRAIN_ACCESS_AUDIENCES": SecretKey(PEOPLE, _AUDIENCES),

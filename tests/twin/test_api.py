@@ -75,7 +75,7 @@ def test_it_may_read_what_it_tells_of_and_nothing_else(
 def test_it_knows_prometheus_and_the_program_by_their_tokens(brain: Deployed) -> None:
     known = json.loads(brain.secret(room.TOKENS, "brain")[room.TOKENS_FILE])
     assert set(known) == {"prometheus", CALENDAR}
-    assert brain.secret("prometheus-token", "monitoring") == {"token": known["prometheus"]}
+    assert brain.secret("prometheus-token", "monitoring") == {"token": known["prometheus"]["token"]}
     outputs = json.loads(brain.engine.run("stack", "output", "--json", "--show-secrets").output)
     assert outputs["api"] == {"url": "http://api.brain.svc:8080", "tokens": {CALENDAR: known[CALENDAR]}}
 
@@ -176,9 +176,10 @@ async def test_its_own_code_runs_with_what_its_container_is_told(
         spoofed = {"Tailscale-User-Login": "kanokgan@kanokgan.com"}
         assert (await client.get("/api/v1/overview", headers=spoofed)).status_code == 401
 
-        as_prometheus = {"Authorization": f"Bearer {tokens['prometheus']}"}
+        as_prometheus = {"Authorization": f"Bearer {tokens['prometheus']['token']}"}
         told = (await client.get("/metrics", headers=as_prometheus)).text
         assert "brain_service_verdict" in told
+        assert (await client.get("/api/v1/overview", headers=as_prometheus)).status_code == 403
 
         as_calendar = {"Authorization": f"Bearer {tokens[CALENDAR]}"}
         overview = (await client.get("/api/v1/overview", headers=as_calendar)).json()
@@ -211,7 +212,7 @@ def test_a_key_is_set_in_one_step_and_nothing_restarts(brain: Deployed) -> None:
 def test_no_secret_of_it_is_in_clear(brain: Deployed) -> None:
     tokens = json.loads(brain.secret(room.TOKENS, "brain")[room.TOKENS_FILE])
     keys = filter(None, brain.secret(room.KEYS, "brain").values())
-    brain.assert_hidden([*tokens.values(), *keys])
+    brain.assert_hidden([tokens[CALENDAR], tokens["prometheus"]["token"], *keys])
 
 
 def test_once_the_worker_answers_one_of_them_runs_there_and_one_elsewhere(tmp_path: Path) -> None:

@@ -98,6 +98,19 @@ def test_it_asks_every_service_of_the_home(monkeypatch: pytest.MonkeyPatch) -> N
     assert str(found.kubernetes_url) == "https://kubernetes.default.svc/"
 
 
+def test_the_tailnet_s_headers_are_believed_from_the_api_s_own_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = settings(rendered(), monkeypatch)
+    [proxy] = [
+        one
+        for one in rendered().objects
+        if one["kind"] == "Deployment"
+        and f"{one['metadata']['namespace']}/{one['metadata']['name']}" == found.tailnet_proxy_pods
+    ]
+    assert "http://api.brain.svc:8080" in str(
+        [one["data"] for one in rendered().objects if one["metadata"]["name"] == f"{proxy['metadata']['name']}-serve"]
+    )
+
+
 def test_alone_it_asks_the_cluster_and_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     found = settings(rendered(*ALONE), monkeypatch)
     assert (found.immich_url, found.jellyfin_url, found.prometheus_url) == (None, None, None)
@@ -212,7 +225,7 @@ def test_prometheus_and_each_program_have_a_token_that_the_service_knows(tmp_pat
     evaluation = rendered(FOR_A_PROGRAM)
     known = json.loads(secret(evaluation, api.TOKENS)[api.TOKENS_FILE])
     assert set(known) == {"calendar", "prometheus"}
-    assert secret(evaluation, "prometheus-token") == {"token": known["prometheus"]}
+    assert known["prometheus"] == {**secret(evaluation, "prometheus-token"), "only": ["metrics"]}
 
 
 def test_a_new_role_rolls_the_pods_which_read_it_once() -> None:
