@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -124,13 +125,17 @@ async def looking(name: str, url: str, *, deadline: float = LONG, ca_file: str |
         await close()
 
 
+def path_of(connection: Connection) -> str:
+    """What is asked for."""
+    return connection.request.split(b" ", 2)[1].decode().split("?")[0]
+
+
 def after_the_door(name: str, fault: Reply) -> Reply:
     """The first questions answered well, every later one not."""
     doors = GOOD_DOORS[name]
 
     async def reply(connection: Connection) -> None:
-        path = connection.request.split(b" ", 2)[1].decode().split("?")[0]
-        await doors.get(path, fault)(connection)
+        await doors.get(path_of(connection), fault)(connection)
 
     return reply
 
@@ -210,90 +215,148 @@ async def test_a_service_whose_certificate_is_of_another_time(
     holds_no_secret(report)
 
 
-AHEAD: Final = (datetime.now(UTC) + timedelta(hours=3)).isoformat()
-SKEWED: Final[Mapping[str, Mapping[str, Reply]]] = {
-    "immich": {
-        "/api/server/statistics": answer({"photos": 1, "videos": 0, "usage": 1}),
-        "/api/server/storage": answer({"diskSizeRaw": 10, "diskUseRaw": 1, "diskAvailableRaw": 9}),
-        "/api/queues": answer([]),
-        "/api/libraries": answer(
-            [{"name": "NAS", "assetCount": 1, "importPaths": ["/nas"], "refreshedAt": AHEAD}],
-        ),
-        "/api/admin/integrity/summary": answer({"missing_file": 0, "checksum_mismatch": 0}),
-    },
-    "kubernetes": {
-        "/api/v1/nodes": answer(
-            {
-                "metadata": {},
-                "items": [
-                    {
-                        "metadata": {"name": "one"},
-                        "status": {
-                            "nodeInfo": {"kubeletVersion": "v1.33.6+k3s1"},
-                            "conditions": [{"type": "Ready", "status": "True"}],
-                        },
-                    }
-                ],
-            }
-        ),
-        "/api/v1/pods": answer(
-            {
-                "metadata": {},
-                "items": [
-                    {
-                        "metadata": {"name": "a", "namespace": "b", "creationTimestamp": AHEAD},
-                        "spec": {},
-                        "status": {"phase": "Running"},
-                    }
-                ],
-            }
-        ),
-        "/api/v1/persistentvolumeclaims": answer({"metadata": {}, "items": []}),
-        "/apis/apps/v1/deployments": answer({"metadata": {}, "items": []}),
-    },
-    "prometheus": {
-        "/api/v1/alerts": answer(
-            {
-                "status": "success",
-                "data": {
-                    "alerts": [
-                        {
-                            "labels": {"alertname": "Some", "severity": "info"},
-                            "annotations": {"summary": "Some."},
-                            "state": "firing",
-                            "activeAt": AHEAD,
-                        }
-                    ]
-                },
-            }
-        ),
-        "/api/v1/query": answer({"status": "success", "data": {"resultType": "vector", "result": []}}),
-    },
-    # Nothing that Jellyfin tells of how it is has a time in it.
-    "jellyfin": {
-        "/System/Info": answer({"HasPendingRestart": False}, headers={"Date": "Thu, 01 Jan 1970 00:00:00 GMT"}),
-        "/Items/Counts": answer({"MovieCount": 1}),
-        "/Sessions": answer([]),
-        "/System/Info/Storage": answer({"Libraries": []}),
-    },
-}
+def well(name: str, *, at: datetime, headers: Mapping[str, str] | None = None) -> Reply:
+    """A service that is well. at: a time that it tells of, if it tells of any. headers: of all its answers."""
+
+    def said(content: Any) -> Reply:
+        return answer(content, headers=headers)
+
+    told = at.isoformat()
+    node = {
+        "metadata": {"name": "one"},
+        "status": {
+            "nodeInfo": {"kubeletVersion": "v1.33.6+k3s1"},
+            "conditions": [{"type": "Ready", "status": "True"}],
+        },
+    }
+    pod = {
+        "metadata": {"name": "a", "namespace": "b", "creationTimestamp": told},
+        "spec": {},
+        "status": {"phase": "Running"},
+    }
+    alert = {
+        "labels": {"alertname": "Some", "severity": "info"},
+        "annotations": {"summary": "Some."},
+        "state": "firing",
+        "activeAt": told,
+    }
+    library = {"name": "NAS", "assetCount": 1, "importPaths": ["/nas"], "refreshedAt": told}
+    replies = {
+        "/api/server/ping": said({"res": "pong"}),
+        "/api/server/version": said({"major": 3, "minor": 2, "patch": 4}),
+        "/api/server/statistics": said({"photos": 1, "videos": 0, "usage": 1}),
+        "/api/server/storage": said({"diskSizeRaw": 10, "diskUseRaw": 1, "diskAvailableRaw": 9}),
+        "/api/queues": said([]),
+        "/api/libraries": said([library]),
+        "/api/admin/integrity/summary": said({"missing_file": 0, "checksum_mismatch": 0}),
+        "/health": answer(body=b"Healthy", headers={"Content-Type": "text/plain", **(headers or {})}),
+        "/System/Info/Public": said({"Version": "12.1.0"}),
+        "/System/Info": said({"HasPendingRestart": False}),
+        "/Items/Counts": said({"MovieCount": 1}),
+        "/Sessions": said([]),
+        "/System/Info/Storage": said({"Libraries": []}),
+        "/version": said({"gitVersion": "v1.33.6+k3s1"}),
+        "/api/v1/nodes": said({"metadata": {}, "items": [node]}),
+        "/api/v1/pods": said({"metadata": {}, "items": [pod]}),
+        "/api/v1/persistentvolumeclaims": said({"metadata": {}, "items": []}),
+        "/apis/apps/v1/deployments": said({"metadata": {}, "items": []}),
+        "/-/ready": answer(body=b"Prometheus Server is Ready.\n", headers=headers),
+        "/api/v1/alerts": said({"status": "success", "data": {"alerts": [alert]}}),
+        "/api/v1/query": said({"status": "success", "data": {"resultType": "vector", "result": []}}),
+    }
+
+    async def reply(connection: Connection) -> None:
+        await replies[path_of(connection)](connection)
+
+    return reply
+
+
+HOUR: Final = timedelta(hours=1)
+MINUTE: Final = timedelta(minutes=1)
+
+
+def dated(ahead: timedelta, **headers: str) -> dict[str, str]:
+    """The headers of somebody whose clock is so far ahead."""
+    return {"Date": format_datetime(now() + ahead, usegmt=True), **headers}
 
 
 @pytest.mark.parametrize("name", ADAPTERS)
-async def test_a_service_whose_clock_is_ahead(name: str) -> None:
-    paths = SKEWED[name]
+@pytest.mark.parametrize(
+    ("ahead", "words"),
+    [
+        (3 * HOUR + MINUTE, "Its clock is 3 hours ahead of this one, or this one is behind."),
+        (-3 * HOUR - MINUTE, "Its clock is 3 hours behind this one, or this one is ahead."),
+        (2.9 * MINUTE, "Its clock is 2 minutes ahead of this one, or this one is behind."),
+        (-2.1 * MINUTE, "Its clock is 2 minutes behind this one, or this one is ahead."),
+    ],
+    ids=["ahead", "behind", "just ahead", "just behind"],
+)
+async def test_a_service_whose_clock_is_wrong(name: str, ahead: timedelta, words: str) -> None:
+    # The times that it tells of are of its own clock.
+    standin = well(name, at=now() + ahead, headers=dated(ahead))
+    async with serving(standin) as server, looking(name, server.url) as looked:
+        report = await looked.look()
+    assert report.verdict is DEGRADED
+    assert report.reasons == (words,)
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize(
+    ("ahead", "headers"),
+    [
+        (None, {}),
+        (timedelta(), {}),
+        (1.5 * MINUTE, {}),
+        (-1.5 * MINUTE, {}),
+        (-5 * HOUR, {"Age": "18000"}),
+        (-5 * HOUR, {"Age": "long"}),
+        (None, {"Date": "yesterday"}),
+    ],
+    ids=["no date", "right", "little ahead", "little behind", "cached", "cached for long", "no date at all"],
+)
+async def test_a_service_whose_clock_is_right_or_can_t_be_told(
+    name: str, ahead: timedelta | None, headers: dict[str, str]
+) -> None:
+    headers = headers if ahead is None else dated(ahead, **headers)
+    standin = well(name, at=now() - 5 * HOUR, headers=headers)
+    async with serving(standin) as server, looking(name, server.url) as looked:
+        report = await looked.look()
+    assert (report.verdict, report.reasons) == (HEALTHY, ())
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+async def test_a_wrong_clock_hides_behind_no_age_and_excuses_nothing(name: str) -> None:
+    cached = well(name, at=now() - 5 * HOUR, headers=dated(-5 * HOUR, Age="60"))
+    async with serving(cached) as server, looking(name, server.url) as looked:
+        report = await looked.look()
+    assert report.reasons == ("Its clock is 4 hours behind this one, or this one is ahead.",)
+    refusing = answer({}, status=500, headers=dated(2 * DAY + HOUR))
+    async with serving(refusing) as server, looking(name, server.url) as looked:
+        report = await looked.look()
+    assert report.verdict is DOWN
+    assert "failed to answer" in report.reasons[0]
+    assert report.reasons[1:] == ("Its clock is 2 days ahead of this one, or this one is behind.",)
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+async def test_one_answer_of_an_old_cache_doesn_t_make_a_clock_wrong(name: str) -> None:
+    old, right = (well(name, at=now() - HOUR, headers=dated(ahead)) for ahead in (-9 * HOUR, timedelta()))
 
     async def reply(connection: Connection) -> None:
-        path = connection.request.split(b" ", 2)[1].decode().split("?")[0]
-        await paths[path](connection)
+        await (old if path_of(connection) in GOOD_DOORS[name] else right)(connection)
 
-    async with serving(after_the_door(name, reply)) as server, looking(name, server.url) as looked:
+    async with serving(reply) as server, looking(name, server.url) as looked:
         report = await looked.look()
-    if name == "jellyfin":
-        assert (report.verdict, report.reasons) == (HEALTHY, ())
-    else:
-        assert report.verdict is DEGRADED
-        assert report.reasons == ("Its clock is 2 hours ahead of this one, or this one is behind.",)
+    assert (report.verdict, report.reasons) == (HEALTHY, ())
+
+
+@pytest.mark.parametrize("name", [one for one in ADAPTERS if one != "jellyfin"])
+async def test_a_service_that_tells_of_times_to_come_and_dates_no_answer(name: str) -> None:
+    """As behind a proxy that takes Date away. Jellyfin tells of no time in what it says of how it is."""
+    async with serving(well(name, at=now() + 3 * HOUR)) as server, looking(name, server.url) as looked:
+        report = await looked.look()
+    assert report.verdict is DEGRADED
+    assert report.reasons == ("Its clock is 2 hours ahead of this one, or this one is behind.",)
 
 
 @pytest.mark.parametrize(
@@ -306,13 +369,12 @@ async def test_a_service_whose_clock_is_ahead(name: str) -> None:
 async def test_a_share_that_doesn_t_answer_any_more_is_told_from_a_service_that_doesn_t(
     name: str, path: str, words: str
 ) -> None:
-    well = {**SKEWED[name], "/api/libraries": answer([])}
+    otherwise = well(name, at=now() - HOUR)
 
     async def reply(connection: Connection) -> None:
-        asked = connection.request.split(b" ", 2)[1].decode().split("?")[0]
-        await (misbehaving.hang if asked == path else well[asked])(connection)
+        await (misbehaving.hang if path_of(connection) == path else otherwise)(connection)
 
-    async with serving(after_the_door(name, reply)) as server, looking(name, server.url, deadline=SHORT) as looked:
+    async with serving(reply) as server, looking(name, server.url, deadline=SHORT) as looked:
         report = await looked.look()
     assert report.verdict is DEGRADED
     assert len(report.reasons) == 1

@@ -3,14 +3,16 @@
     errors.py     what can go wrong, each with a sentence
     upstream.py   the call: deadline, limits, retries
     breaker.py    leaving alone what doesn't answer
+    dates.py      what answers say of the time
     freshness.py  one question at a time, and the last answer meanwhile, with its age
 
 Imports httpx and pydantic, and nothing of ours.
 """
 
 from brain.upstream.breaker import Breaker
+from brain.upstream.dates import hearing
 from brain.upstream.errors import Kind, UpstreamError
 from brain.upstream.freshness import Aged, Fresh
 from brain.upstream.upstream import Upstream, connect
 
-__all__ = ["Aged", "Breaker", "Fresh", "Kind", "Upstream", "UpstreamError", "connect"]
+__all__ = ["Aged", "Breaker", "Fresh", "Kind", "Upstream", "UpstreamError", "connect", "hearing"]
