@@ -141,7 +141,7 @@ async def test_a_name_that_leads_nowhere_is_told() -> None:
     assert (error.kind, "leads nowhere" in error.words) == (Kind.REFUSED, True)
 
 
-@pytest.mark.parametrize("reply", [misbehaving.hang, misbehaving.slow_drip])
+@pytest.mark.parametrize("reply", [misbehaving.hang, misbehaving.slow_drip()])
 async def test_whoever_takes_too_long_is_given_up_at_the_deadline(reply: Reply) -> None:
     async with serving(reply) as server, asking(server, deadline=SHORT) as upstream:
         began = time.monotonic()
