@@ -19,7 +19,7 @@ from brain.serving import config
 from brain.verdict import Verdict
 from tests.services.api.fakes import TOKEN, home, settings
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_authority")]
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from brain.upstream import Breaker, Kind, Upstream, UpstreamError, connect
 from tests.services.api import misbehaving
 from tests.services.api.misbehaving import Connection, Reply, Server, answer, serving
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_authority")]
 
 SHORT = 0.15
 KEY = "key-that-nobody-may-see"
