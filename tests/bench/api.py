@@ -1,12 +1,14 @@
 """What the API's overview costs: beside a bare FastAPI route on the same server, and while a service hangs.
 
-The server is a process of its own (`api_server.py`); whoever asks is this one, 200 at once, in as few words of HTTP as
-will do, so that it is the server that is measured. An answer that isn't 200 ends the bench.
+The server is a process of its own (`api_server.py`), and so are the services that it asks (`api_standins.py`); whoever
+asks it is this one, 200 at once, in as few words of HTTP as will do, so that it is the server that is measured. An
+answer that isn't 200 ends the bench.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import statistics
 import subprocess
@@ -25,7 +27,9 @@ SECONDS = 4.0
 MINUTES = float(os.environ.get("BENCH_MINUTES", "0.5"))
 """How long memory is watched. Ten tell of a leak; the half is for a look."""
 DEADLINE = 1.0
-"""Seconds that an overview has, as api_server.py sets it."""
+"""Seconds that an overview has."""
+FRESH_FOR, LOOK_EVERY = 1.0, 1.0
+"""Seconds, while a service hangs: as short as makes many looks, with all their parsing, of a short measurement."""
 TOKEN = "a-token-of-the-tests-that-is-long-enough"
 
 OVERVIEW, BARE = "/api/v1/overview", "/bare"
@@ -36,10 +40,18 @@ BARE_ROUTE_CPU = "bare FastAPI route, requests for a second of processor"
 P99 = f"p99 of {CLIENTS} clients, one service hung"
 WORST = f"slowest of {CLIENTS} clients, one service hung, from the first request on"
 ALLOWED = "deadline plus 50 ms"
+OLDEST = "age of the other services' data in an overview, at most, one service hung"
+ALLOWED_AGE = "how long a look is fresh, plus how often one is had"
 AT_FIRST = "memory after the first tenth, MiB"
 IN_THE_END = f"memory after {MINUTES:g} min of {CLIENTS} clients, MiB"
 
-BESIDE = {FROM_CACHE: (BARE_ROUTE,), FROM_CACHE_CPU: (BARE_ROUTE_CPU,), P99: (ALLOWED,), WORST: (ALLOWED,)}
+BESIDE = {
+    FROM_CACHE: (BARE_ROUTE,),
+    FROM_CACHE_CPU: (BARE_ROUTE_CPU,),
+    P99: (ALLOWED,),
+    WORST: (ALLOWED,),
+    OLDEST: (ALLOWED_AGE,),
+}
 MEMORY_BESIDE = {IN_THE_END: (AT_FIRST,)}
 
 
@@ -71,10 +83,12 @@ def measurements() -> Iterator[tuple[str, float]]:
         yield name, statistics.median(wall for wall, _ in taken)
         yield cpu_name, statistics.median(cpu for _, cpu in taken)
     with _server("hung") as (port, _):
-        asked = asyncio.run(_ask(port, OVERVIEW, 2 * SECONDS))
+        asked, oldest = asyncio.run(_ask_and_look(port, 2 * SECONDS))
     yield P99, asked.percentile(99)
     yield WORST, max(asked.took)
     yield ALLOWED, DEADLINE + 0.05
+    yield OLDEST, oldest
+    yield ALLOWED_AGE, FRESH_FOR + LOOK_EVERY
 
 
 def memory() -> Iterator[tuple[str, float]]:
@@ -103,35 +117,78 @@ async def _ask(port: int, path: str, seconds: float) -> Asked:
     return asked
 
 
+async def _ask_and_look(port: int, seconds: float) -> tuple[Asked, float]:
+    """The same for overviews, and how old what they say of the others than the hung service is, at most."""
+    asked, oldest = await asyncio.gather(_ask(port, OVERVIEW, seconds), _oldest(port, seconds))
+    return asked, oldest
+
+
+async def _oldest(port: int, seconds: float) -> float:
+    """Seconds. What nothing was said of yet is as old as the wait for it."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    began = time.perf_counter()
+    oldest = 0.0
+    seen: set[str] = set()
+    while (passed := time.perf_counter() - began) < seconds:
+        told = json.loads(await _answer(reader, writer, OVERVIEW))
+        for one in told["services"]:
+            if one["service"] == "immich":
+                continue
+            if one["verdict"] != "unknown":
+                seen.add(one["service"])
+            oldest = max(oldest, one["age"] if one["service"] in seen else passed)
+        await asyncio.sleep(0.05)
+    writer.close()
+    if seen != {"jellyfin", "kubernetes", "prometheus"}:
+        raise SystemExit(f"nothing was ever said of others than {', '.join(sorted(seen))}")
+    return oldest
+
+
 async def _client(port: int, path: str, until: float, took: list[float]) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    request = f"GET {path} HTTP/1.1\r\nHost: home\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode()
     while (began := time.perf_counter()) < until:
-        writer.write(request)
-        head = await reader.readuntil(b"\r\n\r\n")
-        if not head.startswith(b"HTTP/1.1 200 "):
-            raise SystemExit(f"{path} was answered {head.splitlines()[0].decode()}")
-        length = next(line for line in head.lower().splitlines() if line.startswith(b"content-length:"))
-        await reader.readexactly(int(length.split(b":")[1]))
+        await _answer(reader, writer, path)
         took.append(time.perf_counter() - began)
     writer.close()
+
+
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> bytes:
+    """The body of one. Anything but 200 ends the bench."""
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: home\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode())
+    head = await reader.readuntil(b"\r\n\r\n")
+    if not head.startswith(b"HTTP/1.1 200 "):
+        raise SystemExit(f"{path} was answered {head.splitlines()[0].decode()}")
+    length = next(line for line in head.lower().splitlines() if line.startswith(b"content-length:"))
+    return await reader.readexactly(int(length.split(b":")[1]))
 
 
 @contextmanager
 def _server(state: str) -> Iterator[tuple[int, psutil.Process]]:
     """Its port, and its process."""
+    with (
+        _process("tests.bench.api_standins") as (_, addresses),
+        _process("tests.bench.api_server", state, addresses) as (process, port),
+    ):
+        # Its socket takes connections a while before it answers any.
+        asyncio.run(_client(int(port), "/healthz", time.perf_counter() + 0.001, []))
+        yield int(port), psutil.Process(process.pid)
+
+
+@contextmanager
+def _process(module: str, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A program of the bench, and the line in which it says where it listens."""
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'services' / 'api'}"}
-    command = [sys.executable, "-m", "tests.bench.api_server", state]
+    command = [sys.executable, "-m", module, *arguments]
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
             assert process.stderr
-            line = process.stderr.readline()
-            if not line.strip().isdigit():
-                raise SystemExit(f"the server didn't start: {line}{process.stderr.read()}")
-            # Its socket takes connections a while before it answers any.
-            asyncio.run(_client(int(line), "/healthz", time.perf_counter() + 0.001, []))
-            yield int(line), psutil.Process(process.pid)
+            line = process.stderr.readline().strip()
+            try:
+                json.loads(line)
+            except ValueError:
+                raise SystemExit(f"{module} didn't start: {line}\n{process.stderr.read()}") from None
+            yield process, line
         finally:
             process.terminate()

@@ -53,7 +53,9 @@ class Watch:
         found = {name: kept.peek() for name, kept in self._kept.items()}
         missing = [name for name, report in found.items() if report is None or report.is_stale]
         if missing:
-            found |= zip(missing, await asyncio.gather(*map(self.report, missing)), strict=True)
+            await asyncio.gather(*map(self.report, missing))
+            # What came first is older by now, by as long as the last was waited for.
+            found = dict(self.peek())
         return found
 
     async def report(self, service: str) -> Aged[Report] | None:

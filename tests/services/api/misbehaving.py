@@ -153,16 +153,20 @@ async def hang(connection: Connection) -> None:
     await connection.reader.read()
 
 
-async def slow_drip(connection: Connection) -> None:
-    """An answer that never stops coming, a byte at a time."""
-    await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n[")
-    gone = asyncio.create_task(connection.reader.read())
-    try:
-        while not gone.done():
-            await connection.send(b" ")
-            await asyncio.wait({gone}, timeout=0.005)
-    finally:
-        gone.cancel()
+def slow_drip(every: float = 0.005) -> Reply:
+    """An answer that never stops coming, a byte at a time, so many seconds apart."""
+
+    async def reply(connection: Connection) -> None:
+        await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n[")
+        gone = asyncio.create_task(connection.reader.read())
+        try:
+            while not gone.done():
+                await connection.send(b" ")
+                await asyncio.wait({gone}, timeout=every)
+        finally:
+            gone.cancel()
+
+    return reply
 
 
 def giant(size: int = 100 * 1024 * 1024, *, says_so: bool) -> Reply:

@@ -40,19 +40,13 @@ from tests.services.api import misbehaving
 from tests.services.api.fakes import PROXY, TOKEN, application, as_, client, program, settings
 from tests.services.api.misbehaving import Server, answer, serving
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_authority")]
 
 TEAM = "https://team.cloudflareaccess.com"
 TAG = "0123456789abcdef"
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 ROLES = Roles({"ann@example.org": "owner", "client-id.access": "program"})
-
-
-def pem(key: rsa.RSAPrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
 
 
 def public_pem(key: rsa.RSAPrivateKey) -> bytes:
@@ -83,7 +77,7 @@ def claims(**changes: Any) -> dict[str, Any]:
 
 
 def token(key: rsa.RSAPrivateKey = KEY, kid: str | None = "k1", **changes: Any) -> str:
-    return jwt.encode(claims(**changes), pem(key), algorithm="RS256", headers={"kid": kid} if kid else {})
+    return jwt.encode(claims(**changes), key, algorithm="RS256", headers={"kid": kid} if kid else {})
 
 
 def part(data: Any) -> str:
@@ -174,7 +168,7 @@ BAD = {
     "no token": "nothing",
     "empty": "",
     "far too long": "a" * 20_000,
-    "with another signature's algorithm": jwt.encode(claims(), pem(KEY), algorithm="RS512", headers={"kid": "k1"}),
+    "with another signature's algorithm": jwt.encode(claims(), KEY, algorithm="RS512", headers={"kid": "k1"}),
 }
 
 

@@ -19,6 +19,7 @@ from brain.adapters import Adapter, Call, Kubernetes
 from brain.adapters.service import Findings, Page, Paged, Service, page_of, plain, several, span
 from brain.upstream import UpstreamError
 from brain.verdict import Verdict
+from tests.services.api.clusters import Cluster, claim, deployment, node, pod
 from tests.services.api.standins import (
     NOW,
     a_jellyfin,
@@ -30,7 +31,6 @@ from tests.services.api.standins import (
     now,
     prometheus_adapter,
 )
-from tests.services.api.test_kubernetes import Cluster, claim, deployment, node, pod
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.just("9" * 400),

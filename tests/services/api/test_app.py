@@ -37,7 +37,7 @@ from tests.services.api.fakes import (
     settings,
 )
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_authority")]
 
 INSIDE = {"gpus", "storage", "alerts", "playing", "exposure"}
 

@@ -87,20 +87,25 @@ def test_it_shows_a_home_with_life_in_it_and_ends_cleanly(photos: str, films: st
     assert list(tmp_path.iterdir()) == [], "keys and other files are gone"
 
 
-def test_whoever_comes_is_the_owner_whatever_they_say(tmp_path: Path) -> None:
-    with running(tmp_path) as (_, address):
-        told = overview(address, {"Tailscale-User-Login": "somebody@example.org", "Tailscale-User-Name": "Somebody"})
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of one that runs."""
+    with running(tmp_path_factory.mktemp("demo")) as (_, address):
+        yield address
+
+
+def test_whoever_comes_is_the_owner_whatever_they_say(demo: str) -> None:
+    told = overview(demo, {"Tailscale-User-Login": "somebody@example.org", "Tailscale-User-Name": "Somebody"})
     assert told["alerts"] is not None, "what guests don't see"
     assert "somebody" not in json.dumps(told)
     assert WHO.endswith(".invalid"), "nobody's real address"
 
 
-def test_a_port_that_is_taken_is_said_so(tmp_path: Path) -> None:
-    with running(tmp_path) as (_, address):
-        port = address.rpartition(":")[2]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT / "services" / "api")}
-        command = [sys.executable, "-m", "demo", "--port", port, "--kubeconfig", str(tmp_path / "none")]
-        done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
+def test_a_port_that_is_taken_is_said_so(demo: str, tmp_path: Path) -> None:
+    port = demo.rpartition(":")[2]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "services" / "api")}
+    command = [sys.executable, "-m", "demo", "--port", port, "--kubeconfig", str(tmp_path / "none")]
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 1
     assert f"Port {port} can't be had" in done.stderr
     assert "Traceback" not in done.stderr

@@ -10,16 +10,22 @@ from typing import Any
 import jsonschema
 import pytest
 
-from brain.adapters.immich import MemoriesOf, PhotoSearch, RandomPhotos
-from brain.adapters.jellyfin import Latest, VideoSearch
-from brain.adapters.service import Nothing, Paged
 from brain.verdict import Verdict
 from demo.immich import Immich
 from demo.jellyfin import Jellyfin
 from demo.serving import serving
 from tests.real import in_ci
 from tests.services.api.clients import Clients, NotHereError, install
-from tests.services.api.standins import KEY, Recorded, Request, immich_adapter, jellyfin_adapter
+from tests.services.api.shapes import ENDPOINTS, derived, recorded
+from tests.services.api.standins import (
+    KEY,
+    Recorded,
+    Request,
+    ask_all_of_immich,
+    ask_all_of_jellyfin,
+    immich_adapter,
+    jellyfin_adapter,
+)
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
@@ -105,6 +111,12 @@ def types_of(package: str, answers: Mapping[str, str]) -> dict[str, str]:
     return dict(answers)
 
 
+@pytest.mark.parametrize("package", ENDPOINTS)
+async def test_the_recorded_shapes_are_those_of_the_official_client(clients: Clients, package: str) -> None:
+    """If not, `python -m tests.services.api.shapes` records them anew."""
+    assert recorded(package) == await derived(clients, package)
+
+
 @pytest.mark.parametrize("package", IMMICH)
 async def test_what_the_immich_standin_answers_is_what_its_official_client_expects(
     clients: Clients, package: str
@@ -163,17 +175,7 @@ async def test_answers_in_the_shape_of_another_version_are_found_out(clients: Cl
 async def test_the_immich_adapter_asks_as_the_official_client_does(clients: Clients, package: str) -> None:
     ours = Recorded(Immich(IMMICH[package], KEY, real_now).application)
     adapter = immich_adapter(ours)
-    report = await adapter.look()
-    full = {"person": "Mali", "city": "Bangkok", "country": "Thailand", "taken_from": "2020-01-01", "favourite": True}
-    full |= {"taken_to": "2030-01-01", "kind": "photo"}
-    await adapter.search(PhotoSearch.model_validate({**full, "text": "cake"}))
-    await adapter.search(PhotoSearch.model_validate(full))
-    await adapter.random(RandomPhotos.model_validate(full))
-    await adapter.people(Paged())
-    await adapter.memories(MemoriesOf())
-    await adapter.albums(Paged())
-    await adapter.counts(Nothing())
-
+    report = await ask_all_of_immich(adapter)
     assert report.verdict is Verdict.HEALTHY, report.reasons
     theirs = await asked_by_the_client(clients, package)
     assert beyond(ours.requests, theirs) == []
@@ -189,13 +191,7 @@ async def test_the_immich_adapter_asks_as_the_official_client_does(clients: Clie
 async def test_the_jellyfin_adapter_asks_as_the_official_client_does(clients: Clients, package: str) -> None:
     ours = Recorded(Jellyfin(JELLYFIN[package], KEY, real_now).application)
     adapter = jellyfin_adapter(ours)
-    report = await adapter.look()
-    await adapter.search(VideoSearch(text="seed", kind="episode", year=2023))
-    await adapter.search(VideoSearch())
-    await adapter.latest(Latest())
-    await adapter.counts(Nothing())
-    await adapter.playing(Nothing())
-
+    report = await ask_all_of_jellyfin(adapter)
     assert report.verdict is Verdict.HEALTHY, report.reasons
     theirs = await asked_by_the_client(clients, package)
     assert beyond(ours.requests, theirs) == []

@@ -19,7 +19,7 @@ from tests.services.api.misbehaving import unused_port
 from tests.services.api.standins import KEY, Recorded
 from tests.services.api.test_official_clients import real_now
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_authority")]
 
 COMMAND = "the command that sets it"
 

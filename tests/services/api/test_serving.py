@@ -23,7 +23,7 @@ from brain.verdict import Verdict
 from tests.services.api.fakes import TOKEN, home, settings
 from tests.services.api.misbehaving import Connection, answer, serving, unused_port
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_authority")]
 
 SERVICE = Path(__file__).parents[3] / "services" / "api"
 

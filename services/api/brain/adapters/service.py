@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from brain.adapters.adapter import Call, Role
 from brain.adapters.faults import at_the_door, of_a_part
-from brain.upstream import Upstream, UpstreamError
+from brain.upstream import Upstream, UpstreamError, hearing
 from brain.verdict import Record, Report, Verdict, worst
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,8 @@ HOUSEHOLD: Final[frozenset[Role]] = frozenset({"owner", "family", "program"})
 OPERATORS: Final[frozenset[Role]] = frozenset({"owner", "program"})
 
 LONGEST_TEXT: Final = 240
-CLOCK_TOLERANCE: Final = timedelta(minutes=5)
+CLOCK_TOLERANCE: Final = timedelta(minutes=2)
+"""How far another's clock may be from ours. Answers take seconds, and clocks that are kept right differ by less."""
 
 
 class Answer(BaseModel):
@@ -104,6 +105,8 @@ class Findings:
         self._verdicts: list[Verdict] = []
         self._reasons: list[str] = []
         self._facts: dict[str, Any] = {}
+        self._ahead = timedelta()
+        self._clock: timedelta | None = None
 
     def say(self, verdict: Verdict, words: str) -> None:
         """Something isn't as it should be. The same words are kept once."""
@@ -139,15 +142,31 @@ class Findings:
             return None
 
     def ahead(self, times: Iterable[datetime | None]) -> None:
-        """Says so when the service tells of times that are yet to come: its clock and ours disagree."""
+        """Notes times that the service tells of. Such as are yet to come are of a clock that disagrees with ours."""
         latest = max((one for one in times if one is not None), default=None)
-        if latest is not None and latest - self.at > CLOCK_TOLERANCE:
-            self.say(
-                Verdict.DEGRADED, f"Its clock is {span(latest - self.at)} ahead of this one, or this one is behind."
-            )
+        if latest is not None:
+            self._ahead = max(self._ahead, latest - self.at)
+
+    def clock(self, difference: timedelta) -> None:
+        """Notes how far the service's clock is ahead of ours, by one of its answers.
+
+        An old answer may come from a cache that doesn't say so, so the newest one counts.
+        """
+        self._clock = difference if self._clock is None else max(self._clock, difference)
+
+    def _tell_clock(self) -> None:
+        difference = self._clock or timedelta()
+        # Only what its answers are dated by tells that it is behind; what it tells of is rightly in the past.
+        if abs(difference) <= CLOCK_TOLERANCE:
+            difference = self._ahead
+        if difference > CLOCK_TOLERANCE:
+            self.say(Verdict.DEGRADED, f"Its clock is {span(difference)} ahead of this one, or this one is behind.")
+        elif difference < -CLOCK_TOLERANCE:
+            self.say(Verdict.DEGRADED, f"Its clock is {span(difference)} behind this one, or this one is ahead.")
 
     def report(self) -> Report:
         """All of it. Healthy if nothing was said."""
+        self._tell_clock()
         verdict = worst(self._verdicts) if self._verdicts else Verdict.HEALTHY
         return Report(
             service=self._service,
@@ -183,7 +202,8 @@ class Service(ABC):
         """How it is, now. Never raises: what goes wrong is the report."""
         findings = Findings(self.name, self.title, self.now(), self.remedy, key_at_the_door=self.key_at_the_door)
         try:
-            await self.inspect(findings)
+            with hearing(lambda shown: findings.clock(shown - self.now())):
+                await self.inspect(findings)
         except UpstreamError as error:
             findings.at_the_door(error)
         except Exception as error:

@@ -7,14 +7,13 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from brain.upstream.breaker import Breaker
+from brain.upstream.dates import hear, retry_after
 from brain.upstream.errors import Kind, UpstreamError, of_exception, of_status
 
 T = TypeVar("T")
@@ -146,8 +145,9 @@ class Upstream:
                 method, f"{self._base}{path}", headers=headers, follow_redirects=False, timeout=None, **content
             ) as response:
                 answering = True
+                hear(response.headers)
                 if not response.is_success:
-                    raise of_status(self.name, response.status_code, _retry_after(response.headers))
+                    raise of_status(self.name, response.status_code, retry_after(response.headers))
                 return await self._body(response)
         except (httpx.HTTPError, OSError) as error:
             wrong = of_exception(self.name, error, answering=answering)
@@ -216,22 +216,3 @@ def _names(schema: Any) -> set[str]:
     if isinstance(schema, list):
         return {name for part in schema for name in _names(part)}
     return set()
-
-
-def _retry_after(headers: httpx.Headers) -> float | None:
-    """Seconds of Retry-After, which is a number or a date (RFC 9110, 10.2.3); a date goes by the sender's own clock."""
-    value = headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value[:9])
-    until = _date(value)
-    if until is None:
-        return None
-    return max((until - (_date(headers.get("Date", "")) or datetime.now(UTC))).total_seconds(), 0.0)
-
-
-def _date(value: str) -> datetime | None:
-    try:
-        date = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return date if date.tzinfo else date.replace(tzinfo=UTC)
