@@ -50,17 +50,17 @@ def create_app(
     """
     brain = Brain(settings, adapters, clock=clock, now=now)
     roles = Roles(settings.roles, settings.others)
-    keys_client = connect()
-    keys = access = None
+    own: list[httpx.AsyncClient] = []
+    keys = access = pods = None
     if settings.access_team and settings.access_audiences:
         team = str(settings.access_team).rstrip("/")
-        keys = Keys(Upstream("Cloudflare", team, client=keys_client, deadline=settings.call_deadline), clock)
+        own.append(connect())
+        keys = Keys(Upstream("Cloudflare", team, client=own[-1], deadline=settings.call_deadline), clock)
         access = Access(team, settings.access_audiences, keys, roles)
-    pods_client = connect(ca_file=settings.kubernetes_ca_file)
-    pods = None
     if settings.tailnet_proxy_pods and settings.kubernetes_url:
         namespace, _, name = settings.tailnet_proxy_pods.partition("/")
-        pods = ProxyPods(api_server(settings, settings.kubernetes_url, pods_client), namespace, name, clock)
+        own.append(connect(ca_file=settings.kubernetes_ca_file))
+        pods = ProxyPods(api_server(settings, settings.kubernetes_url, own[-1]), namespace, name, clock)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -75,7 +75,7 @@ def create_app(
             for kept in (keys, pods):
                 if kept is not None:
                     await kept.close()
-            for client in (keys_client, pods_client, *clients):
+            for client in (*own, *clients):
                 await client.aclose()
 
     app = FastAPI(

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 PLACES: Final[Mapping[str, str]] = {"immich": "photos/{id}", "jellyfin": "web/#/details?id={id}"}
 """Where a service shows a thing, below the address at which people open it."""
+BEYOND: Final = 1.0
+"""Seconds that are waited beyond the deadline, so that a source that keeps to it can say itself why it has nothing."""
 _TAKES: Final = frozenset({"text", "page", "size"})
 
 
@@ -61,7 +63,7 @@ async def _one(
     adapter: Adapter, call: Call, text: str, page: int, size: int, deadline: float, links: Mapping[str, str]
 ) -> tuple[Source, list[Hit], bool]:
     try:
-        async with asyncio.timeout(deadline):
+        async with asyncio.timeout(deadline + BEYOND):
             found = await call.run(call.arguments.model_validate({"text": text, "page": page, "size": size}))
         told = found.model_dump(mode="json")
         hits = [_hit(adapter, one, links.get(adapter.name, "")) for one in told.get("items", ())]

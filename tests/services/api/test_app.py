@@ -16,10 +16,12 @@ from fastapi import FastAPI
 
 from brain.access.identity import RefusedError
 from brain.adapters.adapter import Call
+from brain.adapters.immich import Immich
 from brain.app import create_app
 from brain.brain import Brain
 from brain.overview import Overview
 from brain.routes.events import changes
+from brain.upstream import Upstream, connect
 from brain.verdict import Verdict
 from tests.services.api.fakes import (
     EVERYBODY,
@@ -36,6 +38,7 @@ from tests.services.api.fakes import (
     program,
     settings,
 )
+from tests.services.api.misbehaving import hang, serving
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_authority")]
 
@@ -353,6 +356,17 @@ async def test_a_source_that_can_not_be_asked_is_named_with_why(tmp_path: Path, 
     assert found["sources"][0]["unknown"] == ""
     assert found["sources"][1]["unknown"]
     assert "secret" not in json.dumps(found)
+
+
+async def test_a_source_that_is_late_says_so_itself_and_is_left_alone_in_the_end(tmp_path: Path) -> None:
+    async with serving(hang) as server:
+        upstream = Upstream("Immich", server.url, client=(asking := connect()), deadline=60)
+        photos = Immich(upstream, now=lambda: NOW, has_key=lambda: True, set_key="", search_deadline=0.05)
+        async with asking, as_("ann", application(tmp_path, [photos], search_deadline=0.05)) as ann:
+            found = [(await ann.get("/api/v1/search", params={"q": "man"})).json() for _ in range(6)]
+    why = [one["sources"][0]["unknown"] for one in found]
+    assert set(why[:5]) == {"Immich gave no whole answer within 0.05 s."}
+    assert why[5].startswith("Immich isn't asked for")
 
 
 # The map of who reaches what.

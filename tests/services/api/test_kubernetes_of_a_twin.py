@@ -5,12 +5,14 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
 import pytest
 
+from brain.access.proxies import NAME_LABEL, ProxyPods
 from brain.adapters import Kubernetes
 from brain.adapters.service import Nothing, Paged
 from brain.services import OF_A_CLUSTER
@@ -155,6 +157,29 @@ async def test_with_a_token_that_nobody_issued_it_can_t_be_asked(twin: Twin, tmp
         report = await adapter.look()
     assert report.verdict is Verdict.UNKNOWN
     assert "made-up" not in report.model_dump_json()
+
+
+async def test_the_tailnets_proxies_are_the_running_pods_of_that_name_and_no_others(
+    twin: Twin, api: Api, tmp_path: Path
+) -> None:
+    for one in grants("finder"):
+        api.create(one)
+    api.create(objects.namespace("tailnet"))
+    eventually(lambda: api.get("ServiceAccount", "default", "tailnet"))
+    addresses = {}
+    for name, app in (("proxy", "proxy-api"), ("other", "proxy-immich")):
+        pod = objects.pod(name, "tailnet")
+        api.create({**pod, "metadata": {**pod["metadata"], "labels": {NAME_LABEL: app}}})
+        eventually(lambda name=name: objects.phase(api, name, "tailnet"), "Running")
+        found = api.get("Pod", name, "tailnet")
+        assert found is not None
+        addresses[name] = ip_address(found["status"]["podIP"])
+
+    async with asked_with(twin, token_of(twin, "finder"), tmp_path) as adapter:
+        pods = ProxyPods(adapter.upstream, "tailnet", "proxy-api")
+        assert await pods.has(addresses["proxy"])
+        assert not await pods.has(addresses["other"])
+        await pods.close()
 
 
 def test_the_demo_shows_the_cluster_of_a_twin_that_runs(twin: Twin, tmp_path: Path) -> None:

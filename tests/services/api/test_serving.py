@@ -25,6 +25,8 @@ from tests.services.api.misbehaving import Connection, answer, serving, unused_p
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_authority")]
 
+SLACK = 5.0
+"""Seconds, for whatever else the machine does."""
 SERVICE = Path(__file__).parents[3] / "services" / "api"
 
 
@@ -116,8 +118,8 @@ async def process(folder: Path, **told: str) -> AsyncIterator[tuple[asyncio.subp
 
 async def answers(asking: httpx.AsyncClient) -> bool:
     try:
-        return (await asking.get("/healthz")).status_code == 200
-    except httpx.ConnectError:
+        return (await asking.get("/healthz", headers={"Connection": "close"})).status_code == 200
+    except httpx.TransportError:
         return False
 
 
@@ -132,10 +134,7 @@ async def test_a_process_that_is_told_to_stop_finishes_what_is_under_way_and_has
 
     async with (
         serving(slow) as prometheus,
-        process(tmp_path, BRAIN_PROMETHEUS_URL=prometheus.url) as (
-            running,
-            asking,
-        ),
+        process(tmp_path, BRAIN_PROMETHEUS_URL=prometheus.url, BRAIN_CALL_DEADLINE="30") as (running, asking),
     ):
         call = asyncio.create_task(asking.get("/api/v1/infrastructure/alerts"))
         await asked.wait()
@@ -149,7 +148,7 @@ async def test_a_process_that_is_told_to_stop_finishes_what_is_under_way_and_has
         assert answered.status_code == 200, answered.text
         assert answered.json()["items"] == []
         assert await running.wait() == 0
-        assert time.monotonic() - began < LEFT_TO_FINISH
+        assert time.monotonic() - began < LEFT_TO_FINISH + SLACK
 
 
 async def test_who_listens_does_not_keep_a_process_from_stopping(tmp_path: Path) -> None:
@@ -158,8 +157,7 @@ async def test_who_listens_does_not_keep_a_process_from_stopping(tmp_path: Path)
         running.terminate()
         began = time.monotonic()
         assert await running.wait() == 0
-        # And some time for what the machine does besides.
-        assert time.monotonic() - began < LEFT_TO_FINISH + 5
+        assert time.monotonic() - began < LEFT_TO_FINISH + SLACK
 
 
 async def test_what_its_headers_say_of_the_sender_is_not_believed(tmp_path: Path) -> None:
