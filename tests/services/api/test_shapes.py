@@ -46,19 +46,25 @@ async def asked(client: str) -> tuple[Recorded, Models]:
     if client.startswith("immich"):
         standin = Recorded(Immich(VERSIONS[client], KEY, now).application)
         adapter = immich_adapter(standin)
-        noting(adapter.upstream, models)
+        noting(adapter, models)
         report = await ask_all_of_immich(adapter)
     else:
         standin = Recorded(Jellyfin(VERSIONS[client], KEY, now).application)
         films = jellyfin_adapter(standin)
-        noting(films.upstream, models)
+        noting(films, models)
         report = await ask_all_of_jellyfin(films)
     assert report.verdict is Verdict.HEALTHY, report.reasons
     return standin, models
 
 
-def noting(upstream: Upstream, models: Models) -> None:
-    """Notes in `models` what the answers of an upstream are read with, by method and path."""
+def noting(adapter: object, models: Models) -> None:
+    """Notes in `models` what an adapter reads answers with, by method and path, whichever upstream it asks by."""
+    for one in vars(adapter).values():
+        if isinstance(one, Upstream):
+            _noting(one, models)
+
+
+def _noting(upstream: Upstream, models: Models) -> None:
     plain: Mapping[str, Any] = {"GET": upstream.get, "POST": upstream.post}
 
     async def note(method: str, path: str, model: Any, **options: Any) -> Any:
